@@ -447,6 +447,33 @@ variable "runbook_url" {
   }
 }
 
+variable "peak_requests_per_second" {
+  description = "The most requests that come in a second. Alerts on the platforms' own metrics, which can't compute shares, fire above 1 % of it."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.peak_requests_per_second > 0
+    error_message = "peak_requests_per_second must be above 0."
+  }
+}
+
+variable "probe_request" {
+  description = "A request that the model answers, as JSON, such as that of endpoints/sample-request.json: Azure sends it through API Management once a minute, and an alert fires if it fails. Charged by run, 43,200 in 30 days; null is none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.probe_request == null || can(jsondecode(var.probe_request))
+    error_message = "probe_request must be JSON that the model answers, such as {\"data\": [[1, 2]]}."
+  }
+
+  validation {
+    condition     = var.probe_request == null || var.enable_api_management
+    error_message = "probe_request needs enable_api_management: the endpoint itself answers only to Entra ID, which the test has not."
+  }
+}
+
 # Network.
 
 variable "address_space" {

@@ -99,7 +99,7 @@ def _check_names(file: Path, where: str, names: Sequence[str], columns: Collecti
 def _values(file: Path, name: str, feature: Feature, column: pd.Series) -> list[Any]:
     """Read a column's values; a missing one is None, or NaN among numbers. Raises StartupError."""
     if feature.numeric and pd.api.types.is_numeric_dtype(column):
-        return list(column.to_numpy(float, na_value=np.nan))
+        return samples.canonical_values(feature, column.to_numpy(float, na_value=np.nan))
     values = [_plain(value) for value in column.astype(object).where(column.notna(), None)]
     fits = DTYPE_CHECKS.get(feature.dtype, lambda value: isinstance(value, int | float | Decimal))
     wrong = next(
@@ -109,8 +109,6 @@ def _values(file: Path, name: str, feature: Feature, column: pd.Series) -> list[
         raise StartupError(
             f"Row {wrong} of {file}: {name} must be {described(feature)}; correct the file."
         )
-    if feature.numeric:
-        return [np.nan if value is None else float(value) for value in values]
     return samples.canonical_values(feature, values)
 
 

@@ -1,4 +1,4 @@
-"""Draws drift: the PSI of each feature, and the most drifted ones beside their baselines."""
+"""Draws drift: how far each feature has moved, and the most drifted ones beside their baselines."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from azureml_scoring.models.baseline import DRIFTED_PSI, WATCH_PSI, Baseline
+from azureml_scoring.models.drift_rule import MIN_DRIFT
 from mlops import output
-from mlops.drift import FeatureDrift
+from mlops.drift import FeatureDrift, bin_names
 from mlops.svg import picture
 
 MAX_FEATURES = 20
 DETAILED_FEATURES = 3
-COLOURS = {"stable": "#2e7d32", "watch": "#b26a00", "drifted": "#c62828"}
+COLOURS = {"stable": "#2e7d32", "too few rows": "#777777", "drifted": "#c62828"}
 
 
 def write(file: Path, drifts: Sequence[FeatureDrift]) -> None:
@@ -45,12 +45,11 @@ def _indices(axes: Axes, drifts: Sequence[FeatureDrift]) -> None:
     names = [drift.baseline.name for drift in drifts][::-1]
     axes.barh(
         names,
-        [drift.psi for drift in drifts][::-1],
+        [drift.drift.index for drift in drifts][::-1],
         color=[COLOURS[d.verdict] for d in drifts][::-1],
     )
-    for limit in (WATCH_PSI, DRIFTED_PSI):
-        axes.axvline(limit, color="#777777", linewidth=0.8, linestyle="--")
-    axes.set_xlabel("population stability index")
+    axes.axvline(MIN_DRIFT, color="#777777", linewidth=0.8, linestyle="--")
+    axes.set_xlabel("population stability index beyond chance")
 
 
 def _bins(axes: Axes, drift: FeatureDrift, *, legend: bool) -> None:
@@ -61,14 +60,7 @@ def _bins(axes: Axes, drift: FeatureDrift, *, legend: bool) -> None:
     places = np.arange(len(then))
     axes.bar(places - 0.2, then, 0.4, label="in training", color="#9e9e9e")
     axes.bar(places + 0.2, now, 0.4, label="now", color=COLOURS[drift.verdict])
-    axes.set_xticks(places, _labels(drift.baseline), rotation=30, ha="right", fontsize="x-small")
+    axes.set_xticks(places, bin_names(drift.baseline), rotation=30, ha="right", fontsize="x-small")
     axes.set_title(drift.baseline.name, fontsize="medium")
     if legend:
         axes.legend(fontsize="small")
-
-
-def _labels(baseline: Baseline) -> list[str]:
-    if baseline.values is not None:
-        return [*baseline.values, "other", "missing"]
-    upper = [f"≤ {bound:.3g}" for bound in baseline.bounds]
-    return [*upper, f"> {baseline.bounds[-1]:.3g}" if upper else "any", "missing"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,12 +16,17 @@ from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models import golden_check
-from azureml_scoring.models.baseline import MIN_BASELINE_ROWS, Baseline
+from azureml_scoring.models.baseline import (
+    MIN_BASELINE_ROWS,
+    SURE_BASELINE_ROWS,
+    Baseline,
+)
 from azureml_scoring.models.engines.graph_estimator import GraphEstimator
 from azureml_scoring.models.estimators.estimator_contract import cacheable, container_of, methods_of
 from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.predictions import to_json
 from mlops import sample as samples
+from mlops.answer_baselines import answer_baselines
 from mlops.blame import sample_failure
 from mlops.contract_trial import answers_alike, check_json_answers, with_fractions
 from mlops.date_columns import with_dates, with_unit
@@ -47,6 +53,8 @@ class Measurement:
     cacheable: it answered twice alike, and does not itself declare otherwise.
     numbers: the sample as the model takes it.
     baselines: the sample's distribution, one per feature.
+    answer_baselines: that of the answers to it.
+    most_alike_rows: so many of its rows are one and the same row.
     """
 
     contract: Contract
@@ -55,6 +63,8 @@ class Measurement:
     cacheable: bool
     numbers: np.ndarray
     baselines: tuple[Baseline, ...]
+    answer_baselines: tuple[Baseline, ...]
+    most_alike_rows: int
 
 
 def measure(
@@ -119,13 +129,16 @@ def _measured(
     rows = chooser.select(source, every, say)
     compared = golden_check.batch_of(every[:MAX_COMPARED_ROWS] + rows, contract).X
     kept = chooser.answers(rows)
+    baselines = _baselines(every, contract, say)
     return Measurement(
         contract,
         rows,
         kept,
         steady and cacheable(estimator),
         compared,
-        _baselines(every, contract, say),
+        baselines,
+        _answer_baselines(every, contract, estimator, say) if baselines else (),
+        max(Counter(map(repr, every)).values()),
     )
 
 
@@ -133,9 +146,14 @@ def _baselines(rows: list[list[Any]], contract: Contract, say: Say) -> tuple[Bas
     if len(rows) < MIN_BASELINE_ROWS:
         say(
             f"  note: {len(rows)} rows are too few to measure drift against; give "
-            f"{MIN_BASELINE_ROWS} or more"
+            f"{SURE_BASELINE_ROWS:,} or more"
         )
         return ()
+    if len(rows) < SURE_BASELINE_ROWS:
+        say(
+            f"  note: with {len(rows)} rows only large drift can be told from chance; give "
+            f"{SURE_BASELINE_ROWS:,} or more"
+        )
     columns = zip(*rows, strict=True)
     return tuple(
         Baseline.of(
@@ -145,6 +163,13 @@ def _baselines(rows: list[list[Any]], contract: Contract, say: Say) -> tuple[Bas
         )
         for place, (feature, column) in enumerate(zip(contract.features, columns, strict=True))
     )
+
+
+def _answer_baselines(
+    rows: list[list[Any]], contract: Contract, estimator: Any, say: Say
+) -> tuple[Baseline, ...]:
+    X = golden_check.batch_of(rows, contract).X
+    return answer_baselines(X, contract, Predictor(estimator, contract), say)
 
 
 def _answers(frame: pd.DataFrame, estimator: Any, default: str | None) -> bool:

@@ -108,6 +108,8 @@ def package(
         cacheable=cacheable and measured.cacheable,
         onnx=compiled,
         baselines=measured.baselines,
+        answer_baselines=measured.answer_baselines,
+        most_alike_rows=measured.most_alike_rows,
         requirements=copied.packages,
         classes=tuple(classes),
         origin=loaded.isolated.origin if loaded.isolated else None,

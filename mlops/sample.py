@@ -98,7 +98,12 @@ def rows_of(frame: pd.DataFrame) -> list[list[Any]]:
 
 
 def canonical_values(feature: Feature, column: Iterable[Any]) -> list[Any]:
-    """Return the values as the service counts them: times in one of their several spellings."""
+    """Return the values as the service counts them: times in one of their several spellings, and
+    numbers with the digits that the column holds, of which a float32 has few."""
+    if feature.numeric:
+        numbers = np.array([np.nan if value is None else value for value in column], float)
+        held = numbers if feature.whole else numbers.astype(feature.dtype)
+        return list(held.astype(float).tolist())
     if feature.dtype != DATETIME:
         return list(column)
     return [value if value is None else moment(str(value)) or str(value) for value in column]

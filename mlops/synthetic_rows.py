@@ -17,7 +17,7 @@ import pandas as pd
 
 from azureml_scoring.inputs.batch import InputRow
 from azureml_scoring.inputs.feature import BOOLEAN, CATEGORY, DATETIME, Feature
-from azureml_scoring.models.baseline import MAX_BINS, MIN_ROWS_PER_VALUE
+from azureml_scoring.models.baseline import MAX_LEVELS, MIN_ROWS_PER_VALUE
 
 Draw = Callable[[np.ndarray, np.random.Generator], Sequence[Any]]
 """Takes ranks within (0, 1) and a random generator, and returns a value for each rank."""
@@ -97,7 +97,7 @@ class SyntheticRows:
         return ways[min(way, len(ways) - 1)]
 
 
-def shared(values: Sequence[Hashable], most: int = MAX_BINS) -> list[Any]:
+def shared(values: Sequence[Hashable], most: int = MAX_LEVELS) -> list[Any]:
     """Return the ``most`` frequent values that at least MIN_ROWS_PER_VALUE rows have."""
     return [
         value for value, count in Counter(values).most_common(most) if count >= MIN_ROWS_PER_VALUE
@@ -132,7 +132,7 @@ def _one_of(choices: Sequence[Any]) -> Draw:
 def _numbers(values: Sequence[Any]) -> Draw:
     common = shared(values)
     have_them = sum(value in common for value in values)
-    if len(set(values)) <= MAX_BINS and have_them >= MIN_CODES_SHARE * len(values):
+    if len(set(values)) <= MAX_LEVELS and have_them >= MIN_CODES_SHARE * len(values):
         return _one_of(common)
     numbers = np.array(values, dtype=float)
     decimals = _decimals(numbers)

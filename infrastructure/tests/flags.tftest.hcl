@@ -142,8 +142,12 @@ run "nothing_but_the_endpoint" {
     error_message = "What is not made has no output."
   }
   assert {
-    condition     = toset([for rule in keys(azurerm_monitor_scheduled_query_rules_alert_v2.log) : rule if !endswith(rule, "-managed")]) == toset(["LogQuotaReached-workspace"]) && contains(keys(azurerm_monitor_scheduled_query_rules_alert_v2.log), "InferenceEndpointSilent-managed")
+    condition     = toset([for rule in keys(azurerm_monitor_scheduled_query_rules_alert_v2.log) : rule if !endswith(rule, "-managed")]) == toset(["LogQuotaReached-workspace"]) && contains(keys(azurerm_monitor_scheduled_query_rules_alert_v2.log), "InferenceSilent-managed")
     error_message = "What is not made has no alert; the endpoint and the logs have theirs."
+  }
+  assert {
+    condition     = toset([for rule in azurerm_monitor_metric_alert.endpoint : one(rule.criteria).threshold]) == toset([10]) && length(azurerm_application_insights_standard_web_test.score) == 0
+    error_message = "Ten failures a minute are the least, and nothing is sent unasked."
   }
   assert {
     condition     = toset([for rule in azurerm_monitor_metric_alert.endpoint : one(rule.criteria).metric_name]) == toset(["RequestsPerMinute"]) && alltrue([for rule in azurerm_monitor_metric_alert.endpoint : contains(rule.scopes, azapi_resource.endpoint.id) && one(rule.criteria).skip_metric_validation])
@@ -175,7 +179,7 @@ run "aks_alone" {
     error_message = "The cluster takes Entra ID and workload identity, and no local accounts."
   }
   assert {
-    condition     = contains(keys(azurerm_monitor_scheduled_query_rules_alert_v2.log), "InferenceAbsent-containerlogv2") && !contains(keys(azurerm_monitor_scheduled_query_rules_alert_v2.log), "GatewayFailing-gateway")
+    condition     = contains(keys(azurerm_monitor_scheduled_query_rules_alert_v2.log), "InferenceNotReady-containerlogv2") && !contains(keys(azurerm_monitor_scheduled_query_rules_alert_v2.log), "GatewayFailing-gateway")
     error_message = "The pods are watched, and no gateway that is not there."
   }
   assert {
@@ -255,8 +259,32 @@ run "the_gateway_is_watched" {
     condition = toset(concat(
       [for rule in azurerm_monitor_scheduled_query_rules_alert_v2.log : split("#", one(rule.action).custom_properties.runbook_url)[0]],
       [for rule in azurerm_monitor_metric_alert.endpoint : split("#", one(rule.action).webhook_properties.runbook_url)[0]],
+      [for rule in azurerm_monitor_metric_alert.gateway : split("#", one(rule.action).webhook_properties.runbook_url)[0]],
     )) == toset(["https://wiki.example.com/runbook"])
     error_message = "Every alert links to where the runbook is read."
+  }
+}
+
+run "large_traffic_and_a_probe" {
+  command = plan
+
+  variables {
+    enable_api_management    = true
+    peak_requests_per_second = 100
+    probe_request            = "{\"data\": [[1, 2]]}"
+  }
+
+  assert {
+    condition     = toset([for rule in azurerm_monitor_metric_alert.endpoint : one(rule.criteria).threshold]) == toset([60]) && one(azurerm_monitor_metric_alert.gateway[0].criteria).threshold == 300
+    error_message = "Metric alerts fire above 1 % of the peak."
+  }
+  assert {
+    condition     = one(azurerm_application_insights_standard_web_test.score[0].request).body == "{\"data\": [[1, 2]]}" && length(azurerm_application_insights_standard_web_test.score[0].geo_locations) == 5 && azurerm_application_insights_standard_web_test.score[0].enabled
+    error_message = "The request is sent from five places."
+  }
+  assert {
+    condition     = one(azurerm_monitor_metric_alert.probe[0].application_insights_web_test_location_availability_criteria).failed_location_count == 3
+    error_message = "Three of five places make an outage."
   }
 }
 

@@ -16,7 +16,6 @@ from azureml_scoring.client.async_client import TIMEOUT_S
 from mlops.endpoint import (
     EndpointAnswer,
     EndpointError,
-    Observation,
     Source,
     State,
     Status,
@@ -29,6 +28,7 @@ from mlops.rollout.azure_deployments import AzureDeployments, load
 from mlops.rollout.azure_scoring import AzureScoring
 from mlops.rollout.azure_sign_in import sign_in
 from mlops.rollout.azure_traffic_log import AzureTrafficLog
+from mlops.traffic_blocks import TrafficBlock
 
 POLL_S = 5
 """Time between looks at an endpoint that is being changed."""
@@ -174,8 +174,8 @@ class AzureEndpoint:
     def score(self, body: bytes, deployment: str | None = None) -> EndpointAnswer:
         return self._scoring.score(body, deployment)
 
-    def observations(self, since: float) -> Sequence[Observation]:
-        return self._log.observations(since)
+    def blocks(self, since: float) -> Sequence[TrafficBlock]:
+        return self._log.blocks(since)
 
     def _get(self) -> Any:
         return self._calls.ask(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -33,8 +34,8 @@ from azureml_scoring.settings import Settings
 from azureml_scoring.shared.cache_counts import CacheCounts
 from azureml_scoring.shared.scoreboard import Scoreboard
 from azureml_scoring.signals import data_sinks, tracing
-from azureml_scoring.signals.data_collection import DataCollection
-from azureml_scoring.signals.drift import DriftMonitor
+from azureml_scoring.signals.data_collection import DataCollection, collected
+from azureml_scoring.signals.drift import MOST_PER_SECOND, DriftMonitor, watched
 from azureml_scoring.signals.health import Health, RequestCounter
 from azureml_scoring.signals.metrics import Metrics
 from azureml_scoring.signals.request_log import RequestLog
@@ -116,7 +117,13 @@ def build(settings: Settings) -> Application:
     )
     body = BodyReader(limits, budget, timeout_s=settings.scoring_body_timeout_ms / 1000)
     reader = RequestReader(body, first=lambda: board.index % workers + 1, step=workers)
-    metrics = Metrics(board, lifecycle, drift, deployment=settings.deployment_name)
+    metrics = Metrics(
+        board,
+        lifecycle,
+        drift,
+        deployment=settings.deployment_name,
+        ready=lambda: health.readiness()[1] == HTTPStatus.OK,
+    )
     return Application(
         service,
         health,
@@ -131,19 +138,19 @@ def build(settings: Settings) -> Application:
 
 def _data_collections(
     settings: Settings, board: Scoreboard, lifecycle: Lifecycle, drift: DriftMonitor
-) -> Iterator[DataCollection]:
+) -> Iterator[DataCollection[Any]]:
     """Yield Azure ML's collector, whose share its own YAML sets, and ours."""
 
     def drop() -> None:
         board.mine.data_dropped += 1
 
     if data_sinks.azure_wanted():
-        yield DataCollection(lambda: data_sinks.azure(lifecycle.model), drop=drop)
+        yield DataCollection(lambda: data_sinks.azure(lifecycle.model), collected, drop=drop)
     if share := settings.scoring_collect_sample:
-        yield DataCollection(drift.open_sink, share=share, drop=drop)
+        yield DataCollection(drift.open_sink, watched, most=MOST_PER_SECOND, drop=drop)
         if folder := settings.scoring_collect_folder:
             yield DataCollection(
-                lambda: data_sinks.files(lifecycle.model, folder), share=share, drop=drop
+                lambda: data_sinks.files(lifecycle.model, folder), collected, share=share, drop=drop
             )
 
 

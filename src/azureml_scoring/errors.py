@@ -171,7 +171,10 @@ class WrongType(ClientError):
 
 
 class MissingValue(ClientError):
+    """``feature``: its place in the contract, for drift; None if it is not known."""
+
     status, code = HTTPStatus.UNPROCESSABLE_ENTITY, "missing_value"
+    feature: int | None = None
 
 
 class OutOfRange(ClientError):

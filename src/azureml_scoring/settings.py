@@ -207,7 +207,7 @@ class Settings:
     """Share of the successful requests that get a log line; errors always do."""
 
     scoring_collect_sample: Share = 0.1
-    """Share of the requests that are checked for drift, and kept if a folder is set."""
+    """Share of the requests that are kept if a folder is set; 0 turns drift off too."""
 
     scoring_collect_folder: Path | None = None
     """Keep their inputs and predictions there, as JSON lines, up to 100 MB a worker."""

@@ -69,7 +69,7 @@ HEADERS = st.dictionaries(
         ]
     ),
 )
-MANY = settings(max_examples=300, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=2 * settings().max_examples, suppress_health_check=list(HealthCheck))
 
 
 def post(server: Server, body: bytes, headers: dict[str, str]) -> tuple[int, object]:

@@ -152,11 +152,11 @@ def test_a_rollout_does_not_outlive_its_login():
 
 
 def test_both_pipelines_call_the_same_targets():
-    """Their work is in the Makefile, where it can be tried."""
+    """Their work is in the Makefile, where it can be tried. The nightly one deploys nothing."""
     makefile = set(re.findall(r"^(\w+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
     called = [
         set(re.findall(r"make (\w+)", "".join(path.read_text() for path in files)))
-        for files in (WORKFLOWS, [AZURE])
+        for files in ([path for path in WORKFLOWS if path.stem != "nightly"], [AZURE])
     ]
     assert called[0] == called[1] <= makefile
     assert called[0] == {

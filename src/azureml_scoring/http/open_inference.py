@@ -17,7 +17,12 @@ import orjson
 
 from azureml_scoring.errors import MalformedTensors
 from azureml_scoring.http.body_reader import Environ
-from azureml_scoring.http.output_tensors import output_tensor, wants_binary, with_binary
+from azureml_scoring.http.output_tensors import (
+    output_metadata,
+    output_tensor,
+    wants_binary,
+    with_binary,
+)
 from azureml_scoring.http.request_reader import RequestReader
 from azureml_scoring.http.wanted import BEGAN, wanted_for_s
 from azureml_scoring.inputs.binary_tensors import framed, head_of
@@ -117,7 +122,9 @@ class OpenInference:
                 "versions": [model.version],
                 "platform": model.backend,
                 "inputs": _inputs(model.contract),
-                "outputs": [],
+                "outputs": [
+                    output_metadata(method, answers) for method, answers in model.answers.items()
+                ],
                 "parameters": {"methods": list(model.contract.methods)},
             }
         )

@@ -25,8 +25,8 @@ from azureml_scoring.inputs.unique_keys import check_unique
 
 
 def parse(body: bytes, contract: Contract, limits: Limits) -> tuple[Table, Options]:
-    """Parse and check a body. Raises ClientError; to UnknownForm and WrongShape the caller adds
-    what to send."""
+    """Parse and check a body. Raises ClientError; to errors about its form the caller adds what to
+    send."""
     document = read_json(body, limits)
     opened = open_document(document, contract.column_names)
     table = _table(opened, contract, limits)

@@ -91,7 +91,7 @@ def _place_of_repeated(value: Any, pointer: str) -> str | None:
     for key, child in children:
         if isinstance(child, dict | list):
             named = isinstance(key, int) or key in ENVELOPES
-            place = _place_of_repeated(child, f"{pointer}/{key}" if named else pointer)
+            place = _place_of_repeated(child, f"{pointer}/{key}")
             if place is not None:
-                return place
+                return place if named else pointer
     return None

@@ -15,8 +15,6 @@ import os
 import time
 from collections.abc import Iterator
 
-import numpy as np
-
 from azureml_scoring.errors import InternalError, StartupError
 from azureml_scoring.shared.admission_row import AdmissionRow
 from azureml_scoring.shared.measures import OUTCOMES, MeasureRecorder, Measures
@@ -125,16 +123,10 @@ class Scoreboard:
                 return index, row
         raise StartupError(f"More than {MAX_WORKERS} workers; lower WORKER_COUNT.")
 
-    def beside(self, name: str, width: int) -> np.ndarray:
-        """Return more counters: (workers, ``width``) of int64, of which a worker writes row
-        ``index``. Raises StartupError."""
-        size = MAX_WORKERS * width * 8
-        # Each width has a file of its own: one made shorter would kill the processes that map it.
-        file = open_shared(f"{self._name}-{name}-{width}", size)
-        try:
-            return np.frombuffer(mmap.mmap(file, size), dtype=np.int64).reshape(MAX_WORKERS, width)
-        finally:
-            os.close(file)
+    def beside(self, name: str, size: int) -> int:
+        """Open another file of so many bytes that all workers share. Raises StartupError."""
+        # Each size has a file of its own: one made shorter would kill the processes that map it.
+        return open_shared(f"{self._name}-{name}-{size}", size)
 
     @property
     def started_at(self) -> float:

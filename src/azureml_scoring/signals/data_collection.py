@@ -7,11 +7,12 @@ list is full, the data is dropped and counted. No failure here reaches a request
 from __future__ import annotations
 
 import logging
+import math
 import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from azureml_scoring import log
 from azureml_scoring.inputs.batch import Batch
@@ -36,42 +37,58 @@ class Collected(NamedTuple):
     predictions: bytes
 
 
-Sink = Callable[[Sequence[Collected]], None]
+Item = TypeVar("Item")
+
+Sink = Callable[[Sequence[Item]], None]
 
 
-class DataCollection:
+def collected(outcome: Outcome, at: float) -> Collected | None:
+    """Return the data of a request that was answered with predictions."""
+    if outcome.batch is None or outcome.error:
+        return None
+    return Collected(at, outcome.request_id, outcome.batch, outcome.predictions)
+
+
+class DataCollection(Generic[Item]):
     """A hook for ``Service`` that collects ``share`` of the requests.
 
-    ``open_sink`` is called once, on the thread that then calls the sink. ``drop`` is called for
-    each request that is left out.
+    ``open_sink`` is called once, on the thread that then calls the sink. ``item``: what to collect
+    of a request, None for nothing. ``most``: of each second, the first ones. ``drop`` is called for
+    each request that is left out although it should not be.
     """
 
     def __init__(
         self,
-        open_sink: Callable[[], Sink],
+        open_sink: Callable[[], Sink[Item]],
+        item: Callable[[Outcome, float], Item | None],
         *,
         share: float = 1.0,
+        most: float = math.inf,
         drop: Callable[[], None] = lambda: None,
         lot: Callable[[], float] = random.random,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._open = open_sink
+        self._item = item
         self._share = share
+        self._most = most
         self._drop = drop
         self._lot = lot
         self._now = now
         self._lock = threading.Lock()
-        self._waiting: list[Collected] = []
+        self._waiting: list[Item] = []
         self._size = 0
         self._closed = False
         self._thread: threading.Thread | None = None
         self._logged: set[str] = set()
 
     def __call__(self, outcome: Outcome) -> None:
-        batch, predictions = outcome.batch, outcome.predictions
-        if batch is None or predictions is None or (self._share < 1 and self._lot() >= self._share):
+        if len(self._waiting) >= self._most or (self._share < 1 and self._lot() >= self._share):
             return
-        size = REQUEST_BYTES + VALUE_BYTES * batch.X.size + outcome.bytes_in + len(predictions)
+        if (item := self._item(outcome, self._now())) is None:
+            return
+        values = 0 if outcome.batch is None else outcome.batch.X.size
+        size = REQUEST_BYTES + VALUE_BYTES * values + outcome.bytes_in + len(outcome.predictions)
         with self._lock:
             if self._thread is None:  # started here, since threads do not survive a fork
                 self._thread = threading.Thread(
@@ -81,7 +98,7 @@ class DataCollection:
             closed = self._closed
             fits = not closed and self._size + size <= MAX_WAITING_BYTES
             if fits:
-                self._waiting.append(Collected(self._now(), outcome.request_id, batch, predictions))
+                self._waiting.append(item)
                 self._size += size
             else:
                 self._drop()
@@ -100,17 +117,17 @@ class DataCollection:
             if requests := self._take_waiting():
                 self._hand_over(sink, requests)
 
-    def _take_waiting(self) -> Sequence[Collected]:
+    def _take_waiting(self) -> Sequence[Item]:
         with self._lock:
             requests, self._waiting, self._size = self._waiting, [], 0
         return requests
 
-    def _drop_all(self, requests: Sequence[Collected]) -> None:
+    def _drop_all(self, requests: Sequence[Item]) -> None:
         with self._lock:
             for _ in requests:
                 self._drop()
 
-    def _hand_over(self, sink: Sink, requests: Sequence[Collected]) -> None:
+    def _hand_over(self, sink: Sink[Item], requests: Sequence[Item]) -> None:
         try:
             sink(requests)
         except Exception as error:

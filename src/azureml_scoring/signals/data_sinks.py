@@ -25,7 +25,7 @@ MAX_FILE_BYTES = 50_000_000
 """A file beyond this size is followed by a new one; the file before it is kept."""
 
 
-def azure(model: Callable[[], Model]) -> Sink:
+def azure(model: Callable[[], Model]) -> Sink[Collected]:
     """Return a sink to Azure ML's collector. Raises what the collector raises."""
     import pandas as pd
     from azureml.ai.monitoring import Collector
@@ -69,7 +69,7 @@ def _installed() -> bool:
         return False
 
 
-def files(model: Callable[[], Model], folder: Path) -> Sink:
+def files(model: Callable[[], Model], folder: Path) -> Sink[Collected]:
     """Return a sink to a file of JSON lines for each worker. Raises OSError.
 
     A line is a request: ``data``, a list of rows by column name as Azure ML's collector writes it,

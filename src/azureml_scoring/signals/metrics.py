@@ -21,13 +21,14 @@ from azureml_scoring.shared.admission_row import REASONS, AdmissionRow, offered_
 from azureml_scoring.shared.measures import BUCKET_BOUNDS_S, OUTCOMES, STAGES
 from azureml_scoring.shared.scoreboard import CacheRow, Scoreboard, WorkerRow
 from azureml_scoring.signals.drift import DriftMonitor
+from azureml_scoring.signals.drift_metrics import exposition
 
 METRIC_PREFIX = "scoring"
 
 
 class Metrics:
-    """A collector of prometheus_client, and the answer to a scrape. ``clock``: the monotonic clock
-    of the scoreboard."""
+    """A collector of prometheus_client, and the answer to a scrape. ``ready``: whether the server
+    is. ``clock``: the monotonic clock of the scoreboard."""
 
     def __init__(
         self,
@@ -36,18 +37,23 @@ class Metrics:
         drift: DriftMonitor,
         *,
         deployment: str,
+        ready: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._board = board
         self._drift = drift
         self._lifecycle = lifecycle
         self._deployment = deployment
+        self._ready = ready
         self._clock = clock
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
 
     def answer(self) -> Answer:
-        return Answer(200, generate_latest(self._registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+        model = self._lifecycle.loaded
+        drift = exposition(self._drift, model.version).encode() if model else b""
+        body = generate_latest(self._registry) + drift
+        return Answer(200, body, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics; prometheus_client calls it for each scrape."""
@@ -79,6 +85,7 @@ class Metrics:
             [row.admission for row in rows], [row.admission for row in living], self._clock()
         )
         yield _gauge("workers", "Worker processes that live.", len(living))
+        yield _gauge("ready", "1 if /readiness answers 200.", int(self._ready()))
         yield _gauge(
             "start_time_seconds", "Start of the server, since the epoch.", self._board.started_at
         )
@@ -104,14 +111,6 @@ class Metrics:
         )
         family.add_metric(list(labels.values()), 1)
         yield family
-        drift = GaugeMetricFamily(
-            f"{METRIC_PREFIX}_feature_drift",
-            "Population stability index against the training data.",
-            labels=["feature"],
-        )
-        for feature, index in self._drift.indices():
-            drift.add_metric([feature], index)
-        yield drift
         yield _gauge(
             "model_version_skew",
             "Packages whose versions differ from those at packaging.",

@@ -15,11 +15,16 @@ from mlops.cli import main
 from mlops.drift import FeatureDrift
 
 
+def sample() -> pd.DataFrame:
+    """Return enough rows to be judged."""
+    X, _ = support.diabetes()
+    return pd.concat([X] * 3, ignore_index=True)
+
+
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("drift")
-    X, _ = support.diabetes()
-    X.to_csv(folder / "train.csv", index=False)
+    sample().to_csv(folder / "train.csv", index=False)
     file = support.dump(support.demo_estimator(), folder, "churn.joblib")
     made = run("package", file, "--sample", folder / "train.csv", "--out", folder / "out")
     assert made.exit_code == 0, made.output
@@ -34,26 +39,41 @@ def test_the_training_data_has_not_moved(artifact: Path):
     """Each feature is stable, in whichever form the data comes."""
     result = run("drift", artifact, artifact.parent / "train.csv")
     assert result.exit_code == 0
-    assert result.output.count("stable") == 10
-    assert "  0.000  stable" in result.output
+    assert result.output.count("    0.000        1  stable") == 10
 
 
 def test_what_has_moved_stands_first(artifact: Path, tmp_path: Path):
-    """Azure ML's form works too, with a picture, and an exit status for pipelines."""
-    X, _ = support.diabetes()
-    moved = X.assign(bmi=X["bmi"] + 10).to_dict("records")
+    """It says by what. Azure ML's form works too, with a picture, and an exit status for
+    pipelines."""
+    rows = sample()
+    moved = rows.assign(bmi=rows["bmi"] + 10).to_dict("records")
     lines = [
         orjson.dumps({"specversion": "1.0", "data": moved[start : start + 20]})
-        for start in range(0, 440, 20)
+        for start in range(0, len(moved), 20)
     ]
     (tmp_path / "inputs.jsonl").write_bytes(b"\n".join(lines))
     plot = tmp_path / "drift.svg"
     result = run("drift", artifact, tmp_path / "inputs.jsonl", "--plot", plot, "--limit", 0.25)
-    assert result.output.splitlines()[1].split()[::2] == ["bmi", "drifted"]
-    assert "bmi is above 0.25" in result.output
-    assert "chance alone" in result.output
+    first = result.output.splitlines()[1]
+    assert first.startswith("bmi ")
+    assert "drifted: " in first
+    assert "of the rows and is" in first
+    assert result.output.count("stable") == 9
+    assert "bmi has drifted by more than 0.25" in result.output
     assert result.exit_code == 1
     assert plot.read_text().startswith("<?xml")
+
+
+def test_too_few_rows_are_not_judged(artifact: Path, tmp_path: Path):
+    """A pipeline that asks for a verdict fails, whatever the rows say."""
+    rows = sample().head(400)
+    rows.assign(bmi=rows["bmi"] + 10).to_csv(tmp_path / "few.csv", index=False)
+    result = run("drift", artifact, tmp_path / "few.csv")
+    assert result.exit_code == 0
+    assert "drifted" not in result.output
+    assert result.output.count("too few rows") == 10
+    assert "400 rows are too few to judge by; give 500 or more" in result.output
+    assert run("drift", artifact, tmp_path / "few.csv", "--limit", 0.25).exit_code == 1
 
 
 @pytest.mark.parametrize(
@@ -80,7 +100,7 @@ def test_mistakes_are_one_sentence(
 
 def test_numbers_that_may_be_missing_are_numbers(artifact: Path, tmp_path: Path):
     """This holds for pandas' Int64 and boolean too, which say so themselves."""
-    X, _ = support.diabetes()
+    X = sample()
     X["sex"] = X["sex"].astype("Int64").mask(X.index == 0)
     X.to_parquet(tmp_path / "d.parquet")
     result = run("drift", artifact, tmp_path / "d.parquet")
@@ -216,25 +236,30 @@ def test_values_are_those_of_the_data_also_where_some_are_missing(tmp_path: Path
     pd.DataFrame(rows, dtype="Int64").to_parquet(tmp_path / "sample.parquet")
     for name in ("collected.jsonl", "sample.parquet"):
         result = run("drift", tmp_path, tmp_path / name)
-        assert result.output.count("  0.000  stable") == 2, result.output
+        assert result.output.count("    0.000        1  stable") == 2, result.output
 
 
 def test_a_picture_takes_any_name_and_value(tmp_path: Path):
     """Amounts of dollars are not formulas."""
     baseline = Baseline.of("income, $_$", ["$_$ < 5"] * 500, numeric=False)
     drift_picture.write(
-        tmp_path / "drift.svg", [FeatureDrift(baseline, baseline.count(["$10^ - $20"] * 500))]
+        tmp_path / "drift.svg", [FeatureDrift(baseline, baseline.count(["$10^ - $20"] * 500), 1)]
     )
     assert "$_$ &lt; 5" in (tmp_path / "drift.svg").read_text()
 
 
-def test_a_sample_that_is_too_small_gives_no_baseline(tmp_path: Path):
-    """Chance would look like drift; packaging says how many rows it takes."""
-    X, _ = support.diabetes()
-    X.head(150).to_csv(tmp_path / "train.csv", index=False)
+@pytest.mark.parametrize(("rows", "shows"), [(150, False), (400, True)])
+def test_a_sample_that_is_small_is_told(tmp_path: Path, rows: int, shows: bool):
+    """Packaging says how many rows it takes: few show large drift only, fewer none."""
+    sample().head(rows).to_csv(tmp_path / "train.csv", index=False)
     file = support.dump(support.demo_estimator(), tmp_path, "churn.joblib")
     made = run("package", file, "--sample", tmp_path / "train.csv", "--out", tmp_path / "out")
-    assert "150 rows are too few to measure drift against; give 200 or more" in made.output
-    said = run("drift", tmp_path / "out", tmp_path / "train.csv").output
-    assert "says nothing of the data it was trained on" in said
-    assert "with a sample of at least 200 rows" in said
+    sample().to_csv(tmp_path / "now.csv", index=False)
+    output = run("drift", tmp_path / "out", tmp_path / "now.csv").output
+    if shows:
+        assert "with 400 rows only large drift can be told from chance; give 1,000" in made.output
+        assert "packaged with 400 rows, which show large drift only" in output
+    else:
+        assert "150 rows are too few to measure drift against; give 1,000 or more" in made.output
+        assert "says nothing of the data it was trained on" in output
+        assert "with a sample of at least 200 rows" in output

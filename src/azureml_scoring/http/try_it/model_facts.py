@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from azureml_scoring.inputs.feature import TEXT, Feature
-from azureml_scoring.models.baseline import MAX_BINS, Baseline
+from azureml_scoring.models.baseline import QUANTILE_BINS, Baseline
 from azureml_scoring.models.model import Model
 
 MAX_ROWS = 20
@@ -43,7 +43,7 @@ def model_facts(model: Model) -> dict[str, Any]:
             }
             for parameter in contract.parameters
         ],
-        "rows": [list(map(cell, row)) for row in model.example[:MAX_ROWS]],
+        "rows": [list(map(cell, row)) for row in model.public_example[:MAX_ROWS]],
     }
 
 
@@ -68,6 +68,8 @@ def _field(key: str, feature: Feature, baseline: Baseline | None) -> dict[str, A
 def _usual(baseline: Baseline | None) -> list[str]:
     """Return the bounds between which most of the sample's numbers lie; none if they are not
     known."""
-    if baseline is None or len(baseline.bounds) < MAX_BINS - 1:
+    filled = [place for place, rows in enumerate(baseline.counts[:-1]) if rows] if baseline else []
+    if baseline is None or len(filled) < QUANTILE_BINS or not baseline.bounds:
         return []
-    return [f"{bound:.4g}" for bound in (baseline.bounds[0], baseline.bounds[-1])]
+    ends = baseline.bounds[filled[0]], baseline.bounds[filled[-1] - 1]
+    return [f"{end:.4g}" for end in ends]

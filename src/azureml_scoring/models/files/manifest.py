@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError, with_config
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import Contract, Method
@@ -30,6 +30,9 @@ SCHEMA = 1
 REPACKAGE = "package the model again with `mlops package`"
 RETRAIN = "train the model with the versions that run here, and package that one"
 """Packaging the same file again would record the answers of these versions as the right ones."""
+
+UNSEEN_ROWS = 4
+"""A row that is expected so often in a sample is there twice or more in ten of eleven."""
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Package = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -61,6 +64,8 @@ class Manifest:
     cacheable: equal requests get equal answers, so an answer may be used twice.
     onnx: the compiled model, if it was proven to answer like the estimator.
     baselines: the sample's distribution, one per feature.
+    answer_baselines: the distribution of the answers to the sample, by ``answer_columns``.
+    most_alike_rows: so many rows of the sample are one and the same row.
     requirements: package -> version of what the model needs and the service does not bring.
     classes: names for the classes of a booster whose own file holds none.
     origin: the pickle that only the compiled form is left of; None if the model's file is here.
@@ -77,6 +82,8 @@ class Manifest:
     cacheable: bool = True
     onnx: OnnxModel | None = None
     baselines: tuple[Baseline, ...] = ()
+    answer_baselines: tuple[Baseline, ...] = ()
+    most_alike_rows: PositiveInt = 1
     requirements: dict[Package, Version] = field(default_factory=dict)
     classes: tuple[Scalar, ...] = ()
     origin: Origin | None = None
@@ -96,9 +103,18 @@ class Manifest:
         compiled = self.onnx and dataclasses.asdict(self.onnx)
         origin = self.origin and dataclasses.asdict(self.origin)
         parts = {"contract": self.contract.to_json(), "onnx": compiled, "origin": origin}
-        return (
-            vars(self) | parts | {"baselines": [baseline.to_json() for baseline in self.baselines]}
-        )
+        baselines = {
+            name: [baseline.to_json() for baseline in getattr(self, name)]
+            for name in ("baselines", "answer_baselines")
+        }
+        return vars(self) | parts | baselines
+
+    @property
+    def most_row_share(self) -> float:
+        """More of the requests than one row holds by itself: twice what the sample's commonest
+        does, and what a sample of its size can't show."""
+        rows = sum(self.baselines[0].counts) if self.baselines else 0
+        return 2 * (self.most_alike_rows + UNSEEN_ROWS) / rows if rows else 0.0
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -165,6 +181,8 @@ class Manifest:
         ):
             if not baseline.consistent or (baseline.values is None) != feature.numeric:
                 raise ValueError
+        if not all(baseline.consistent for baseline in self.answer_baselines):
+            raise ValueError
 
     def verify(self, name: str, digest: str) -> None:
         """Compare the sha256 of a file that is about to be loaded. Raises StartupError."""

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from azureml_scoring.errors import ModelFailed, NotAcceptable, ScoringError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.request import Outcome
 from azureml_scoring.signals import data_collection
-from azureml_scoring.signals.data_collection import Collected, DataCollection
+from azureml_scoring.signals.data_collection import Collected, DataCollection, collected
 
 
 def outcome(request_id: str = "id-1", rows: int = 2, bytes_in: int = 0) -> Outcome:
@@ -49,7 +50,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_what_was_asked_and_answered_is_handed_on():
     """Requests do not wait for it, and keep their order."""
     sink = Sink()
-    hook = DataCollection(lambda: sink)
+    hook = DataCollection(lambda: sink, collected)
     hook(outcome("id-1"))
     hook(outcome("id-2"))
     while len(sink.seen) < 2:
@@ -66,7 +67,7 @@ def test_a_request_never_waits_and_memory_is_bounded(told: list[str]):
         opened.wait(10)
         return lambda taken: None
 
-    hook = DataCollection(never, drop=lambda: dropped.append(1))
+    hook = DataCollection(never, collected, drop=lambda: dropped.append(1))
     quarter = data_collection.MAX_WAITING_BYTES // 4 - 2 * data_collection.REQUEST_BYTES
     rows = quarter // data_collection.VALUE_BYTES // 2
     for number in range(6):
@@ -81,7 +82,7 @@ def test_a_request_never_waits_and_memory_is_bounded(told: list[str]):
 def test_a_share_of_the_requests_is_taken():
     """They are drawn by lot; they are not the first ones."""
     lot, sink = iter([0.05, 0.5, 0.09, 0.95]), Sink()
-    hook = DataCollection(lambda: sink, share=0.1, lot=lambda: next(lot))
+    hook = DataCollection(lambda: sink, collected, share=0.1, lot=lambda: next(lot))
     for number in range(4):
         hook(outcome(str(number)))
     while len(sink.seen) < 2:
@@ -92,7 +93,7 @@ def test_a_share_of_the_requests_is_taken():
 def test_a_sink_that_fails_is_told_once_and_asked_again(told: list[str]):
     """Later requests may succeed; those that are lost are counted."""
     sink, dropped = Sink(fails=2), list[int]()
-    hook = DataCollection(lambda: sink, drop=lambda: dropped.append(1))
+    hook = DataCollection(lambda: sink, collected, drop=lambda: dropped.append(1))
     for number in range(3):
         hook(outcome(str(number)))
         assert sink.asked.acquire(timeout=10)
@@ -108,7 +109,7 @@ def test_one_that_can_not_be_opened_disturbs_nothing(told: list[str]):
     def fail() -> Any:
         raise OSError("no such file")
 
-    hook = DataCollection(fail, drop=lambda: dropped.append(1))
+    hook = DataCollection(fail, collected, drop=lambda: dropped.append(1))
     hook(outcome())
     assert hook._thread
     hook._thread.join(10)
@@ -117,8 +118,24 @@ def test_one_that_can_not_be_opened_disturbs_nothing(told: list[str]):
     assert told == ["Data can't be collected (OSError: no such file)."]
 
 
-def test_requests_without_predictions_are_not_collected():
-    """A failed request has no data to collect."""
-    hook = DataCollection(pytest.fail)
-    hook(Outcome("id-1", None, "t" * 32))
+@pytest.mark.parametrize("error", [ModelFailed("no"), NotAcceptable("no")])
+def test_requests_without_an_answer_are_not_collected(error: ScoringError):
+    """Nor where the rows are valid and the model fails, or its predictions fit no form that the
+    client takes."""
+    failed = outcome()
+    failed.error = error
+    hook = DataCollection(pytest.fail, collected)
+    hook(failed)
+    hook(Outcome("id-1", None, "t" * 32, error=error))
     assert hook._thread is None
+
+
+def test_no_more_of_a_second_is_taken_than_is_looked_at():
+    """What is left out was not meant to be collected, and is not counted as lost."""
+    sink, dropped = Sink(), []
+    hook = DataCollection(lambda: sink, collected, most=3, drop=lambda: dropped.append(1))
+    for number in range(10):
+        hook(outcome(f"id-{number}"))
+    assert sink.asked.acquire(timeout=10)
+    assert sink.seen == ["id-0", "id-1", "id-2"]
+    assert not dropped

@@ -41,7 +41,10 @@ def test_a_manifest_is_read_as_it_was_written(tmp_path: Path):
 
 def test_what_a_model_does_not_use_is_not_written(tmp_path: Path):
     """A service that does not know a field yet still serves a model that has no need of it."""
-    unused = {"cacheable", "onnx", "baselines", "classes", "origin"}
+    unused = {
+        *("cacheable", "onnx", "baselines", "classes", "origin"),
+        *("answer_baselines", "most_alike_rows"),
+    }
     assert unused.isdisjoint(json.loads(MADE.write(tmp_path).read_text()))
     onnx = OnnxModel(
         "m.onnx", "float64", {"predict": "y"}, None, flat=True, missing=False, parity={}
@@ -189,7 +192,7 @@ def test_any_damage_to_a_manifest_is_one_sentence_or_changes_nothing(artifact: P
     draw = random.Random(7)
     ways = [(place, change) for place in values_at(json.loads(whole)) for change in CHANGES]
     started = 0
-    for place, change in draw.sample(ways, 600):
+    for place, change in draw.sample(ways, 250):
         path.write_text(json.dumps(replaced(json.loads(whole), place, change)))
         with told_in_a_sentence():
             assert is_read_as_it_stands(artifact)
@@ -221,6 +224,8 @@ def told_in_a_sentence() -> Iterator[None]:
 DEFAULTS = {
     "onnx": None,
     "baselines": [],
+    "answer_baselines": [],
+    "most_alike_rows": 1,
     "cacheable": True,
     "requirements": {},
     "classes": [],
