@@ -16,7 +16,7 @@ resource "azurerm_monitor_workspace" "main" {
 resource "azurerm_monitor_data_collection_endpoint" "prometheus" {
   count = local.prometheus
 
-  name                = "MSProm-${var.location}-${local.names.cluster}"
+  name                = substr("MSProm-${var.location}-${local.names.cluster}", 0, 44) # Azure allows 44 characters
   location            = azurerm_resource_group.main.location
   resource_group_name = azurerm_resource_group.main.name
   kind                = "Linux"
@@ -26,7 +26,7 @@ resource "azurerm_monitor_data_collection_endpoint" "prometheus" {
 resource "azurerm_monitor_data_collection_rule" "prometheus" {
   count = local.prometheus
 
-  name                        = "MSProm-${var.location}-${local.names.cluster}"
+  name                        = substr("MSProm-${var.location}-${local.names.cluster}", 0, 44) # Azure allows 44 characters
   location                    = azurerm_resource_group.main.location
   resource_group_name         = azurerm_resource_group.main.name
   data_collection_endpoint_id = azurerm_monitor_data_collection_endpoint.prometheus[0].id

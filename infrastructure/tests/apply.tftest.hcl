@@ -11,6 +11,9 @@ mock_provider "azurerm" {
   mock_resource "azurerm_application_insights" {
     defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Insights/components/appi" }
   }
+  mock_resource "azurerm_application_insights_standard_web_test" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Insights/webTests/score" }
+  }
   mock_resource "azurerm_monitor_action_group" {
     defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Insights/actionGroups/ag" }
   }
@@ -180,6 +183,7 @@ run "all_flags" {
     aks_managed_prometheus = true
     deployer_object_ids    = ["00000000-0000-0000-0000-000000000010"]
     redis_sign_values      = true
+    probe_request          = "{\"data\": [[1, 2]]}"
     api_clients            = ["web"]
     cors_allowed_origins   = ["https://app.example.com", "https://admin.example.com"]
   }

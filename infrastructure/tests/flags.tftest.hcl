@@ -12,6 +12,9 @@ mock_provider "azurerm" {
   mock_resource "azurerm_application_insights" {
     defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Insights/components/appi" }
   }
+  mock_resource "azurerm_application_insights_standard_web_test" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Insights/webTests/score" }
+  }
   mock_resource "azurerm_monitor_action_group" {
     defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Insights/actionGroups/ag" }
   }

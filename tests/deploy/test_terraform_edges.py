@@ -90,6 +90,8 @@ EDGES: dict[str, tuple[list[Any], list[Any]]] = {
     "managed_redis_sku": (["Balanced_B0", "MemoryOptimized_M20"], ["Balanced_B50", "Balanced_B2"]),
     "log_retention_days": ([30, 730], [29, 731, 30.5]),
     "log_daily_quota_gb": ([-1, 0.023, 5], [-2, 0, 0.02]),
+    "peak_requests_per_second": ([0.1, 500], [0, -1]),
+    "probe_request": ([None], ["endpoints/sample-request.json", "{"]),
     "alert_emails": ([[], ["a@b.c"]], [["a"], ["a@b"], ["a b@c.d"]]),
     "alert_webhooks": ([{}, {"a": "https://b"}], [{"a": "http://b"}]),
     "runbook_url": (
@@ -133,6 +135,11 @@ COMBINATIONS: list[tuple[dict[str, Any], str | None]] = [
     ({"project": "abcdefgh", "environment": "abcdef"}, None),
     ({"enable_api_management": True}, "api_publisher"),
     ({"enable_api_management": True, "api_publisher": PUBLISHER}, None),
+    ({"probe_request": "{}"}, "probe_request"),
+    (
+        {"enable_api_management": True, "api_publisher": PUBLISHER, "probe_request": "{}"},
+        None,
+    ),
     ({"private_network_enabled": True}, "agents_network_id"),
     ({"private_network_enabled": True, "agents_network_id": HUB}, None),
     (
