@@ -45,10 +45,7 @@ def test_each_alert_is_tried():
     ]
     alerts = PROMETHEUS_ALERTS.keys()
     assert {name for name, told in tried if told} == alerts
-    assert {name for name, told in tried if not told} >= alerts - {
-        "InferenceErrorBudget6h",
-        "InferenceErrorBudget1d",
-    }
+    assert {name for name, told in tried if not told} >= alerts - {"InferenceErrorBudget2d"}
 
 
 @pytest.mark.parametrize("name", PROMETHEUS_ALERTS)
