@@ -62,10 +62,11 @@ def codes(error: type[Any]) -> Iterator[str]:
 
 
 def test_failures_are_those_of_the_service():
-    """Each rule counts a new error of ours against the objective."""
+    """Each rule counts a new error of ours against the objective, and no client's among requests."""
     listed = [set(found.split("|")) for rule in RULES for found in OUTCOMES.findall(rule["expr"])]
     assert listed
-    assert all(found == set(codes(ServiceError)) for found in listed)
+    ours = set(codes(ServiceError))
+    assert all(found in (ours, {"ok", *ours}) for found in listed)
 
 
 def test_what_is_mounted_is_there():
