@@ -62,7 +62,7 @@ def codes(error: type[Any]) -> Iterator[str]:
 
 
 def test_failures_are_those_of_the_service():
-    """Each rule counts a new error of ours against the objective, and no client's among requests."""
+    """Each rule counts a new error of ours, and no client's, neither as failed nor as asked."""
     listed = [set(found.split("|")) for rule in RULES for found in OUTCOMES.findall(rule["expr"])]
     assert listed
     ours = set(codes(ServiceError))

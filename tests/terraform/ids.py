@@ -29,6 +29,7 @@ TYPES = {
     "azurerm_machine_learning_workspace_network_outbound_rule_private_endpoint.workspace_id": (
         LEARNING
     ),
+    "component_id": "Microsoft.Insights/components",
     "container_registry_id": "Microsoft.ContainerRegistry/registries",
     "data_collection_rule_id": "Microsoft.Insights/dataCollectionRules",
     "azurerm_monitor_smart_detector_alert_rule.ids": "Microsoft.Insights/actionGroups",
@@ -49,6 +50,7 @@ TYPES = {
     "user_assigned_identity_id": "Microsoft.ManagedIdentity/userAssignedIdentities",
     "virtual_network_id": NETWORK,
     "vnet_subnet_id": f"{NETWORK}/subnets",
+    "web_test_id": "Microsoft.Insights/webTests",
     "workspace_resource_id": LOGS,
 }
 """Of the resource that an argument names, by the argument; some are called alike in several."""
