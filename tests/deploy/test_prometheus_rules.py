@@ -45,10 +45,7 @@ def test_each_alert_is_tried():
     ]
     alerts = PROMETHEUS_ALERTS.keys()
     assert {name for name, told in tried if told} == alerts
-    assert {name for name, told in tried if not told} >= alerts - {
-        "InferenceErrorBudget6h",
-        "InferenceErrorBudget1d",
-    }
+    assert {name for name, told in tried if not told} >= alerts - {"InferenceErrorBudget2d"}
 
 
 @pytest.mark.parametrize("name", PROMETHEUS_ALERTS)
@@ -65,10 +62,11 @@ def codes(error: type[Any]) -> Iterator[str]:
 
 
 def test_failures_are_those_of_the_service():
-    """Each rule counts a new error of ours against the objective."""
+    """Each rule counts a new error of ours, and no client's, neither as failed nor as asked."""
     listed = [set(found.split("|")) for rule in RULES for found in OUTCOMES.findall(rule["expr"])]
     assert listed
-    assert all(found == set(codes(ServiceError)) for found in listed)
+    ours = set(codes(ServiceError))
+    assert all(found in (ours, {"ok", *ours}) for found in listed)
 
 
 def test_what_is_mounted_is_there():
