@@ -19,7 +19,7 @@ from mlops.rollout.journal import Journal, RolloutOutcome
 )
 def rehearse(greens: tuple[str, ...], out: Path) -> None:
     """Rehearse rollouts on this machine. GREENS are good, slow, failing, other, dying, cold,
-    hanging, quiet and killed, and by default all.
+    quiet and killed, and by default all.
 
     Blue and green are real servers behind a small traffic splitter that behaves like Azure's. The
     controller is that of `mlops rollout`. The exit status is 1 if one did not end as it should.

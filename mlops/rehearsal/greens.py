@@ -67,12 +67,6 @@ GREENS = {
         environment=_misbehaving("cold", after=0),
         requests_per_s=60,
     ),
-    "hanging": Green(
-        "one in which few requests hang",
-        RolloutOutcome.ROLLED_BACK,
-        "P99",
-        _misbehaving("hanging", after=40),
-    ),
     "quiet": Green(
         "a good one with few requests",
         RolloutOutcome.INCONCLUSIVE,

@@ -18,7 +18,7 @@ SCORE_THREADS = "score"
 """Start of the names of the threads that compute requests. Those at start-up, which are many, run
 on others and go well."""
 
-SLOW_S, HANG_S = 0.22, 1.0
+SLOW_S = 0.22
 COLD_PREDICTIONS = 3
 
 
@@ -37,8 +37,6 @@ class MisbehavingPipeline(Pipeline):  # type: ignore[misc]
     def _misbehave(self, how: str | None, count: int) -> None:
         if how == "slow" or (how == "cold" and count < COLD_PREDICTIONS):
             time.sleep(SLOW_S)
-        elif how == "hanging" and count % 20 == 0:
-            time.sleep(HANG_S)
         elif how == "failing" and count % 4 == 0:
             raise MemoryError
         elif how == "dying":

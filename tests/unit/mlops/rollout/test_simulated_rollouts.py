@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.signals.comparisons import CASES, WHAT, coverage
 from benchmarks.signals.rollouts import IDENTICAL, LOOK_S, WORSE, results
 from benchmarks.signals.simulated_rollout import CHUNK_S, LONGEST_S, roll_out
 from benchmarks.signals.simulated_traffic import Case, Traffic
@@ -126,3 +127,11 @@ def test_looks_are_as_often_as_the_simulation_says():
         )
         assert often.decision is seldom.decision
         assert 0 <= seldom.minutes - often.minutes <= 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES[1:], ids=lambda case: case.title)
+def test_the_intervals_of_a_comparison_hold_as_often_as_they_say(case: Case):
+    """In 95 of 100 cases, as far as 30 trials can show, though requests are not independent."""
+    held = coverage(case, 2, 30)
+    assert all(held[what] >= 25 for what in WHAT)
