@@ -27,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep parity-hunt pictures bench bench-targets bench-workers bench-overload bench-cache bench-graph bench-mixed bench-models bench-request signals sbom audit artifact demo names endpoints \
+.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse signals slo interop sweep deep parity-hunt pictures bench bench-targets bench-workers bench-overload bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -41,13 +41,14 @@ $(SERVING): environment/requirements.txt environment/requirements-build.txt setu
 	@echo "Installing the locked requirements into .venv (once, a minute or two)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 # A fifth of their modules is ever imported, and compiled then.
-	@$(PIP) install --no-compile --require-hashes -r environment/requirements.txt -r environment/requirements-build.txt
+# The locks are whole, as `pip check` sees; without --no-deps, pip looks for what each package needs.
+	@$(PIP) install --no-compile --no-deps --require-hashes -r environment/requirements.txt -r environment/requirements-build.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(TESTING): $(SERVING) environment/requirements-dev.txt
 	@echo "Installing the tools for the tests into .venv"
-	@$(PIP) install --no-compile --require-hashes -r environment/requirements-dev.txt
+	@$(PIP) install --no-compile --no-deps --require-hashes -r environment/requirements-dev.txt
 # cyclonedx-bom brings it. Where it is, importing jsonschema, and so azure-ai-ml, compiles a grammar for seconds.
 	@$(PIP) uninstall --yes rfc3987-syntax
 	@touch $@
@@ -56,7 +57,7 @@ $(TESTING): $(SERVING) environment/requirements-dev.txt
 $(CHECKOV): environment/requirements-checkov.txt
 	@echo "Installing checkov into $(@D)"
 	@$(or $(PYTHON),false) -m venv --clear $(@D)
-	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --require-hashes -r $<
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps --require-hashes -r $<
 	@touch $@
 
 kusto: $(KUSTO) ## Microsoft's Kusto parser, which the tests of queries need
@@ -74,10 +75,10 @@ $(DEMO): | $(SERVING)
 serve: $(SERVING) $(if $(filter redis,$(CACHE)),$(TESTING)) $(if $(filter $(DEMO),$(MODEL_DIR)),$(DEMO)) ## serve a model, the demo's unless MODEL_DIR is given
 	@exec $(BIN)/mlops serve --model-dir "$(MODEL_DIR)" --port $(PORT) --workers $(WORKER_COUNT) --cache $(CACHE) $(if $(filter true,$(DASHBOARD)),--dashboard)
 
-test: $(if $(PYTHON),,$(SERVING)) ## everything that CI runs, two groups at a time
+test: $(if $(PYTHON),,$(SERVING)) ## everything that CI runs
 	@$(MAKE) --no-print-directory --jobs=2 $(TESTING) $(CHECKOV)
-	@$(MAKE) --no-print-directory --jobs=2 check $(KUSTO) $(DEMO)
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync blackbox-ours operations deployfiles blackbox-gunicorn unit
+# Tests with servers wait much. The unit tests, of a lower priority, take what processor time is left.
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync check unit blackbox-ours operations deployfiles blackbox-gunicorn
 
 check: $(TESTING) ## format, lint, types, layers
 	@$(BIN)/ruff format --check .
@@ -90,7 +91,7 @@ quick: $(TESTING) ## unit tests of the folders that changed since the last commi
 	@$(UNIT) $$($(BIN)/python tests/changed.py) -m "not slow" --hypothesis-profile=quick
 
 unit: $(TESTING) ## all unit tests
-	@$(UNIT) tests/unit
+	@nice -n 3 $(UNIT) tests/unit
 
 coverage: $(TESTING) ## all unit tests, and the lines and branches that they miss
 	@$(BIN)/pytest tests/unit --cov --cov-report=term
@@ -103,7 +104,7 @@ operations: $(TESTING) ## tests of rollouts, load, the soak, pipelines, Promethe
 
 blackbox: blackbox-ours blackbox-gunicorn ## tests against real servers: with our worker, then with gunicorn's own what may depend on it
 
-blackbox-ours: $(TESTING)
+blackbox-ours: $(TESTING) | $(DEMO)
 	@$(BIN)/pytest tests/blackbox $(BY_FILE)=3
 
 blackbox-gunicorn: $(TESTING)
@@ -112,8 +113,15 @@ blackbox-gunicorn: $(TESTING)
 faults: $(TESTING) ## what faults of Redis do to requests: the table of docs/cache.md
 	@$(BIN)/pytest tests/blackbox/test_cache_faults.py
 
+interop: $(TESTING) ## clients of others against our server, and our answers beside other servers' (minutes): docs/interoperability.md
+	@$(BIN)/pytest tests/interop --interop docs/interoperability.md
+
 sweep: $(TESTING) ## every estimator of scikit-learn, compiled against plain, on odd rows (minutes): docs/sweep.md
 	@$(BIN)/pytest tests/unit/mlops/test_sweep.py --sweep docs/sweep.md
+
+deep: $(TESTING) ## property-based tests with new examples, twelve times as many as CI's (an hour); CI does so each night
+	@$(UNIT) tests/unit tests/deploy -m hypothesis --hypothesis-profile=deep --timeout=1800
+	@$(BIN)/pytest tests/blackbox $(BY_FILE)=3 -m hypothesis --hypothesis-profile=deep --timeout=1800
 
 parity-hunt: $(TESTING) ## random pipelines over random frames, packaged and compared (ten minutes, or MINUTES=60)
 	@$(BIN)/pytest tests/unit/mlops/test_random_pipelines.py --parity-hunt $(MINUTES) -k hunt
@@ -136,6 +144,13 @@ bench-targets: $(TESTING) ## measure the targets of docs/benchmarks.md, in turns
 bench-workers: $(TESTING) ## what the express lane brings, and gunicorn's asyncio worker (needs wrk): docs/adr/0007-our-worker.md
 	@$(BIN)/python benchmarks/workers.py
 
+signals: $(TESTING) ## how often drift, alerts and rollouts err, simulated (two hours): tables of docs/
+	@$(BIN)/python benchmarks/signals/drift.py
+	@PYTHONPATH=tests $(BIN)/python -m deploy.alert_rates docs/slo.md
+	@$(BIN)/python -m benchmarks.signals.predictions --write-docs
+	@$(BIN)/python -m benchmarks.signals.rollouts --write-docs
+	@$(BIN)/python -m benchmarks.signals.comparisons --write-docs
+
 bench-overload: $(TESTING) ## what servers do beyond their capacity, side by side (half an hour): docs/benchmarks.md
 	@$(BIN)/python benchmarks/overload.py --write-docs
 
@@ -153,9 +168,6 @@ bench-mixed: $(TESTING) ## models of mixed columns and of trees as served, by sc
 
 bench-request: $(TESTING) ## where the time of one small request goes: docs/benchmarks.md
 	@$(BIN)/python benchmarks/request.py
-
-signals: $(TESTING) ## how often drift, alerts and rollouts err: the tables of docs/ (an hour or so)
-	@$(BIN)/python benchmarks/signals/drift.py
 
 sbom: $(TESTING) ## build/sbom.cdx.json: what our image and conda.yml install
 	@mkdir -p build
@@ -177,12 +189,13 @@ endpoints: $(TESTING) ## check endpoints/ before Azure does
 	@$(BIN)/mlops check
 
 manifests: ## what kubectl renders of kubernetes/, for the tests to compare with (needs kubectl 1.27 or newer)
+	@kubectl kustomize kubernetes/namespace > tests/data/kubernetes/namespace.yaml
 	@for name in dev prod; do kubectl kustomize kubernetes/overlays/$$name > tests/data/kubernetes/$$name.yaml || exit 1; done
 	@for name in keda redis-key fqdn-egress; do kubectl kustomize tests/data/kubernetes/$$name > tests/data/kubernetes/$$name.yaml || exit 1; done
 
 terraform: ## check and test infrastructure/ with the real providers (needs terraform and its registry)
 	@terraform -chdir=infrastructure fmt -check -recursive
-	@terraform -chdir=infrastructure init -backend=false -input=false
+	@terraform -chdir=infrastructure init -backend=false -input=false $(if $(wildcard infrastructure/.terraform.lock.hcl),-lockfile=readonly)
 	@terraform -chdir=infrastructure validate
 	@terraform -chdir=infrastructure test
 

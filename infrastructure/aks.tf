@@ -101,7 +101,13 @@ resource "azurerm_kubernetes_cluster" "main" {
     msi_auth_for_monitoring_enabled = true
   }
 
-  # For the optional KEDA overlay of kubernetes/.
+  # Without it an apply turns managed Prometheus off.
+  dynamic "monitor_metrics" {
+    for_each = var.aks_managed_prometheus ? [1] : []
+    content {}
+  }
+
+  # For kubernetes/components/keda.
   workload_autoscaler_profile {
     keda_enabled = true
   }

@@ -2,37 +2,38 @@
 # reads and where its floor is, docs/runbook.md says what to do.
 
 locals {
-  # `above`: milliseconds, per cent, times the rate that 99.9 % allows, requests, minutes, or an index, as the column says.
-  # `reach`: how far back the query looks, if that is further than the window.
+  # `above`: per cent, times the rate that 99.9 % allows, requests, minutes, or an index, as the column says. `reach`: how far
+  # back the query looks, if that is further than the window. Each looks at one window: lines are minutes late, so that two
+  # windows in a row would seldom be full. docs/slo.md says how often each fires for nothing, and how soon it fires.
   log_alerts = {
-    InferenceLatencyP95    = { query = "InferenceSLOMetrics", column = "P95", above = 200, severity = 2, window = "PT5M", periods = 2, every = "PT5M" }
-    InferenceLatencyP99    = { query = "InferenceSLOMetrics", column = "P99", above = 500, severity = 3, window = "PT5M", periods = 2, every = "PT5M" }
-    InferenceErrorBudget1h = { query = "InferenceBurnRate1h", column = "Burn", above = 14.4, severity = 1, window = "PT1H", periods = 1, every = "PT5M" }
-    InferenceErrorBudget6h = { query = "InferenceBurnRate6h", column = "Burn", above = 6, severity = 2, window = "PT6H", periods = 1, every = "PT15M" }
-    InferenceErrorBudget1d = { query = "InferenceBurnRate1d", column = "Burn", above = 3, severity = 3, window = "P1D", periods = 1, every = "PT1H" }
+    InferenceLatencyP95    = { query = "InferenceSlow30m", column = "SlowAtLeast200", above = 5, severity = 2, window = "PT30M", every = "PT5M" }
+    InferenceLatencyP99    = { query = "InferenceSlow30m", column = "SlowAtLeast500", above = 1, severity = 3, window = "PT30M", every = "PT5M" }
+    InferenceErrorRate     = { query = "InferenceErrorRate30m", column = "FailedAtLeast", above = 1, severity = 1, window = "PT30M", every = "PT5M" }
+    InferenceErrorBudget1h = { query = "InferenceBurnRate1h", column = "Burn", above = 14.4, severity = 1, window = "PT1H", every = "PT5M" }
+    InferenceErrorBudget6h = { query = "InferenceBurnRate6h", column = "Burn", above = 6, severity = 2, window = "PT6H", every = "PT15M" }
+    InferenceErrorBudget2d = { query = "InferenceBurnRate2d", column = "Burn", above = 1.25, severity = 3, window = "P2D", every = "PT1H" }
+    InferenceNonFinite     = { query = "InferenceNonFinite", column = "NonFiniteAtLeast", above = 1, severity = 2, window = "PT1H", every = "PT15M" }
 
-    # The share of half an hour, minus what chance may add: with little traffic a few failures are no outage.
-    InferenceErrorRate = { query = "InferenceErrorRate30m", column = "SurelyFailed", above = 1, severity = 1, window = "PT30M", periods = 1, every = "PT5M" }
-    GatewayFailing     = { query = "GatewayFailures30m", column = "SurelyFailed", above = 1, severity = 1, window = "PT30M", periods = 1, every = "PT5M" }
-
-    # An alert of its own, because the cause is not the model. A share, because any network has a few resets.
-    GatewayBackendUnreachable = { query = "GatewayFailures30m", column = "SurelyUnreachable", above = 1, severity = 1, window = "PT30M", periods = 1, every = "PT5M" }
+    # Unreachable is an alert of its own, because the cause is not the model. A share, because any network has a few resets.
+    GatewayFailing            = { query = "GatewayFailures30m", column = "FailedAtLeast", above = 1, severity = 1, window = "PT30M", every = "PT5M" }
+    GatewayBackendUnreachable = { query = "GatewayFailures30m", column = "UnreachableAtLeast", above = 1, severity = 1, window = "PT30M", every = "PT5M" }
 
     # If twenty requests are expected in half an hour, chance alone lets none arrive once in 500 million.
-    InferenceEndpointSilent = { query = "InferenceEndpointSilent", column = "Missing", above = 20, severity = 2, window = "P1D", reach = "P2D", periods = 1, every = "PT15M" }
-    GatewaySilent           = { query = "GatewaySilent", column = "Missing", above = 20, severity = 2, window = "P1D", reach = "P2D", periods = 1, every = "PT15M" }
+    InferenceSilent = { query = "InferenceSilent", column = "Missing", above = 20, severity = 2, window = "P1D", reach = "P2D", every = "PT15M" }
+    GatewaySilent   = { query = "GatewaySilent", column = "Missing", above = 20, severity = 2, window = "P1D", reach = "P2D", every = "PT15M" }
 
-    # The inventory comes each minute and some minutes late. During a rolling update at least one container runs.
-    InferenceAbsent = { query = "InferenceAbsent", column = "MinutesAbsent", above = 10, severity = 1, window = "PT6H", periods = 1, every = "PT5M" }
+    # Five minutes, counted once a minute. During a rolling update all that should be ready are.
+    InferenceNotReady = { query = "InferenceNotReady", column = "MinutesNoneReady", above = 4, severity = 1, window = "PT6H", every = "PT5M" }
+    InferenceFewReady = { query = "InferenceFewReady", column = "MinutesFewReady", above = 9, severity = 2, window = "PT1H", every = "PT5M" }
 
     # Answers stay right without Redis, so this wakes nobody. A failover of Redis takes less than five minutes.
-    RedisDown = { query = "RedisDown", column = "MinutesDown", above = 5, severity = 2, window = "PT15M", periods = 1, every = "PT5M" }
+    RedisDown = { query = "RedisDown", column = "MinutesDown", above = 5, severity = 2, window = "PT15M", every = "PT5M" }
 
     # The query says what is more than chance; from 0.02 it matters. A day is judged, and the day before says that it is whole.
-    InferenceDrift = { query = "InferenceDrift", column = "Index", above = 0.02, severity = 3, window = "P1D", reach = "P2D", periods = 1, every = "PT1H" }
+    InferenceDrift = { query = "InferenceDrift", column = "Index", above = 0.02, severity = 3, window = "P1D", reach = "P2D", every = "PT1H" }
 
     # Clients see nothing, but from then on no other alert here can fire.
-    LogQuotaReached = { query = "LogQuotaReached", column = "Times", above = 0, severity = 2, window = "P1D", periods = 1, every = "PT15M" }
+    LogQuotaReached = { query = "LogQuotaReached", column = "Times", above = 0, severity = 2, window = "P1D", every = "PT15M" }
   }
 
   log_alerts_by_pack = merge([
@@ -75,11 +76,6 @@ resource "azurerm_monitor_scheduled_query_rules_alert_v2" "log" {
       name     = "Service"
       operator = "Include"
       values   = ["*"]
-    }
-
-    failing_periods {
-      number_of_evaluation_periods             = each.value.periods
-      minimum_failing_periods_to_trigger_alert = each.value.periods
     }
   }
 

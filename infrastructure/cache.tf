@@ -60,7 +60,7 @@ resource "azurerm_redis_cache" "classic" {
   }
 }
 
-# Lets Azure ML's own network reach a private Redis. For Azure Managed Redis there is no such rule.
+# Lets Azure ML's own network reach a private Redis.
 resource "azurerm_machine_learning_workspace_network_outbound_rule_private_endpoint" "redis" {
   count = local.redis_classic && var.private_network_enabled ? 1 : 0
 
@@ -68,4 +68,29 @@ resource "azurerm_machine_learning_workspace_network_outbound_rule_private_endpo
   workspace_id        = azurerm_machine_learning_workspace.main.id
   service_resource_id = azurerm_redis_cache.classic[0].id
   sub_resource_target = "redisCache"
+
+  depends_on = [azurerm_role_assignment.workspace_approves]
+}
+
+# azurerm's rule has no such target. Never tried on Azure.
+resource "azapi_resource" "redis_outbound" {
+  count = local.redis_managed && var.private_network_enabled && var.managed_redis_outbound_rule ? 1 : 0
+
+  type      = "Microsoft.MachineLearningServices/workspaces/outboundRules@2025-12-01"
+  name      = "redis"
+  parent_id = azurerm_machine_learning_workspace.main.id
+
+  body = {
+    properties = {
+      type     = "PrivateEndpoint"
+      category = "UserDefined"
+      destination = {
+        serviceResourceId = azurerm_managed_redis.main[0].id
+        subresourceTarget = "redisEnterprise"
+        sparkEnabled      = false
+      }
+    }
+  }
+
+  depends_on = [azurerm_role_assignment.workspace_approves]
 }

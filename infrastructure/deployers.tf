@@ -11,11 +11,17 @@ locals {
     uploads        = { scope = azurerm_storage_account.main.id, name = "Storage Blob Data Contributor", id = null }
     traffic_log    = { scope = azurerm_log_analytics_workspace.main.id, name = "Log Analytics Reader", id = null }
     autoscaler     = { scope = azurerm_resource_group.main.id, name = null, id = one(azurerm_role_definition.autoscaler[*].role_definition_resource_id) }
+    images         = { scope = azurerm_container_registry.main.id, name = "AcrPush", id = null }
+    credentials    = { scope = one(azurerm_kubernetes_cluster.main[*].id), name = "Azure Kubernetes Service Cluster User Role", id = null }
+    objects        = { scope = one([for cluster in azurerm_kubernetes_cluster.main : "${cluster.id}/namespaces/${var.workload.namespace}"]), name = "Azure Kubernetes Service RBAC Admin", id = null }
   }
   job_roles = {
     register   = ["registrar", "uploads"]
     production = ["data_scientist", "uploads", "traffic_log", "autoscaler"]
   }
+
+  # For kubernetes/, in its namespace. RBAC Writer may not write custom resources, which its components have.
+  cluster_roles = var.enable_aks_deployment ? ["images", "credentials", "objects"] : []
 }
 
 # The actions that azure-ai-ml needs to register a model; a test compares them.
@@ -96,9 +102,9 @@ resource "azurerm_role_assignment" "pipeline" {
   principal_type       = "ServicePrincipal"
 }
 
-# People may do what both jobs do.
+# People may do what both jobs do, and deploy to the cluster.
 resource "azurerm_role_assignment" "deployer" {
-  for_each = { for pair in setproduct(var.deployer_object_ids, local.job_roles.production) : "${pair[0]} ${pair[1]}" => pair }
+  for_each = { for pair in setproduct(var.deployer_object_ids, concat(local.job_roles.production, local.cluster_roles)) : "${pair[0]} ${pair[1]}" => pair }
 
   scope                = local.deployer_roles[each.value[1]].scope
   role_definition_name = local.deployer_roles[each.value[1]].name

@@ -19,6 +19,8 @@ locals {
     cluster_identity  = "id-${local.name}-aks"
     kubelet_identity  = "id-${local.name}-kubelet"
     workload_identity = "id-${local.name}-workload"
+    keda_identity     = "id-${local.name}-keda"
+    prometheus        = "prometheus-${local.name}"
     network           = "vnet-${local.name}"
     logs              = "log-${local.name}"
     insights          = "appi-${local.name}"

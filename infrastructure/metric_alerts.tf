@@ -1,36 +1,44 @@
-# Alerts on what the platform itself measures at the online endpoint: they need neither logs nor a container that answers.
+# Alerts on what the platform itself measures, at the online endpoint and at API Management: they need neither logs nor a
+# container that answers.
 
 locals {
-  # A number, because a metric alert can't compute shares: ten a minute of one code over five minutes. At the 500 requests a
-  # second that an endpoint allows, that is 0.03 %: raise it for traffic that large.
+  # A number, because a metric alert can't compute shares: 1 % of the most that comes, and ten a minute at least.
+  failures_a_minute = max(10, ceil(0.01 * 60 * var.peak_requests_per_second))
+
   endpoint_alerts = {
     platform = {
-      name       = "InferenceEndpointFailing", above = 10, severity = 1
+      name       = "InferenceEndpointFailing", severity = 1
       dimensions = [{ name = "statusCode", operator = "StartsWith", values = ["5"] }]
     }
 
     # The platform answers 404 if no deployment has traffic.
     traffic = {
-      name       = "InferenceEndpointFailing", above = 10, severity = 1
+      name       = "InferenceEndpointFailing", severity = 1
       dimensions = [{ name = "statusCode", operator = "Include", values = ["404"] }]
     }
 
     # The platform answers 424 if the server gave no answer, or one other than 200: count all but what it refused its clients.
     model = {
-      name = "InferenceEndpointFailing", above = 10, severity = 1
+      name = "InferenceEndpointFailing", severity = 1
       dimensions = [
         { name = "statusCode", operator = "Include", values = ["424"] },
-        { name = "modelStatusCode", operator = "Exclude", values = ["400", "404", "405", "408", "413", "415", "422", "431", "499"] },
+        { name = "modelStatusCode", operator = "Exclude", values = ["400", "404", "405", "406", "408", "413", "415", "422", "431", "499"] },
       ]
     }
   }
+
+  # As GatewayFailing on the log, which is minutes late, and silent where nothing is logged.
+  gateway_alert = { name = "GatewayFailing", severity = 1 }
+
+  # Three of five places: one that can't reach Azure is no outage.
+  probe_alert = { name = "InferenceProbeFailing", severity = 1, failed_places = 3 }
 }
 
 resource "azurerm_monitor_metric_alert" "endpoint" {
   for_each = local.endpoint_alerts
 
   name                = "${each.value.name}-${each.key}-${local.name}"
-  description         = "More than ${each.value.above} requests a minute fail, by their status (${each.key}). ${var.runbook_url}#${lower(each.value.name)}"
+  description         = "More than ${local.failures_a_minute} requests a minute fail, by their status (${each.key}). ${var.runbook_url}#${lower(each.value.name)}"
   resource_group_name = azurerm_resource_group.main.name
   scopes              = [azapi_resource.endpoint.id]
   severity            = each.value.severity
@@ -43,7 +51,7 @@ resource "azurerm_monitor_metric_alert" "endpoint" {
     metric_name            = "RequestsPerMinute"
     aggregation            = "Average" # the only one that this metric has
     operator               = "GreaterThan"
-    threshold              = each.value.above
+    threshold              = local.failures_a_minute
     skip_metric_validation = true # the metric does not exist before the first request
 
     dynamic "dimension" {
@@ -59,5 +67,38 @@ resource "azurerm_monitor_metric_alert" "endpoint" {
   action {
     action_group_id    = azurerm_monitor_action_group.main.id
     webhook_properties = { runbook_url = "${var.runbook_url}#${lower(each.value.name)}" }
+  }
+}
+
+resource "azurerm_monitor_metric_alert" "gateway" {
+  count = var.enable_api_management ? 1 : 0
+
+  name                = "${local.gateway_alert.name}-metric-${local.name}"
+  description         = "More than ${local.failures_a_minute} requests a minute are answered with 5xx. ${var.runbook_url}#${lower(local.gateway_alert.name)}"
+  resource_group_name = azurerm_resource_group.main.name
+  scopes              = [azurerm_api_management.main[0].id]
+  severity            = local.gateway_alert.severity
+  frequency           = "PT1M"
+  window_size         = "PT5M"
+  tags                = local.tags
+
+  criteria {
+    metric_namespace       = "Microsoft.ApiManagement/service"
+    metric_name            = "Requests"
+    aggregation            = "Total"
+    operator               = "GreaterThan"
+    threshold              = 5 * local.failures_a_minute # of the window's five minutes
+    skip_metric_validation = true
+
+    dimension {
+      name     = "GatewayResponseCodeCategory"
+      operator = "Include"
+      values   = ["5xx"]
+    }
+  }
+
+  action {
+    action_group_id    = azurerm_monitor_action_group.main.id
+    webhook_properties = { runbook_url = "${var.runbook_url}#${lower(local.gateway_alert.name)}" }
   }
 }

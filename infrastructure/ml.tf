@@ -60,8 +60,18 @@ resource "azurerm_machine_learning_workspace" "main" {
 
   managed_network {
     isolation_mode                = var.private_network_enabled ? "AllowInternetOutbound" : "Disabled"
-    provision_on_creation_enabled = var.private_network_enabled
+    provision_on_creation_enabled = false # the first compute does it, once the identity may approve the connections
   }
+}
+
+# Azure ML's own network reaches these by private endpoints, which the workspace's identity approves itself.
+resource "azurerm_role_assignment" "workspace_approves" {
+  for_each = { for name, endpoint in local.private_endpoints : name => endpoint.resource if !contains(["file", "workspace"], name) }
+
+  scope                = each.value
+  role_definition_name = "Azure AI Enterprise Network Connection Approver"
+  principal_id         = azurerm_machine_learning_workspace.main.identity[0].principal_id
+  principal_type       = "ServicePrincipal"
 }
 
 # A registry on a private address can't build images itself. Nodes run only while an image is built.
@@ -72,7 +82,7 @@ resource "azurerm_machine_learning_compute_cluster" "image_builder" {
   location                      = azurerm_resource_group.main.location
   machine_learning_workspace_id = azurerm_machine_learning_workspace.main.id
   vm_priority                   = "Dedicated"
-  vm_size                       = "Standard_DS3_v2"
+  vm_size                       = "Standard_D4ds_v5"
   local_auth_enabled            = false
   node_public_ip_enabled        = false
   tags                          = local.tags
@@ -86,6 +96,8 @@ resource "azurerm_machine_learning_compute_cluster" "image_builder" {
     max_node_count                       = 1
     scale_down_nodes_after_idle_duration = "PT15M"
   }
+
+  depends_on = [azurerm_role_assignment.workspace_approves]
 }
 
 # The endpoint of endpoints/online-endpoint.yml; azurerm has no resource for it. The rollout (make rollout) owns deployments

@@ -17,6 +17,23 @@ resource "azurerm_application_insights" "main" {
   tags                = local.tags
 }
 
+# In place of the rule that Azure makes beside Application Insights, which would mail the subscription's owners and outlive a
+# destroy.
+resource "azurerm_monitor_smart_detector_alert_rule" "failures" {
+  name                = "failure-anomalies-${local.name}"
+  description         = "The share of failed requests or dependencies in Application Insights is unusual."
+  resource_group_name = azurerm_resource_group.main.name
+  detector_type       = "FailureAnomaliesDetector"
+  frequency           = "PT1M"
+  severity            = "Sev3"
+  scope_resource_ids  = [azurerm_application_insights.main.id]
+  tags                = local.tags
+
+  action_group {
+    ids = [azurerm_monitor_action_group.main.id]
+  }
+}
+
 resource "azurerm_monitor_action_group" "main" {
   name                = local.names.action_group
   resource_group_name = azurerm_resource_group.main.name

@@ -77,6 +77,16 @@ output "workload_client_id" {
   value       = one(azurerm_user_assigned_identity.workload[*].client_id)
 }
 
+output "prometheus_url" {
+  description = "Where KEDA and Grafana query managed Prometheus; null without it."
+  value       = one(azurerm_monitor_workspace.main[*].query_endpoint)
+}
+
+output "keda_client_id" {
+  description = "The client id of KEDA's identity, for kubernetes/components/keda; null without managed Prometheus."
+  value       = one(azurerm_user_assigned_identity.keda[*].client_id)
+}
+
 output "action_group_id" {
   description = "Who alerts go to."
   value       = azurerm_monitor_action_group.main.id

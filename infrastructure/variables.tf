@@ -55,6 +55,11 @@ variable "environment" {
     condition     = can(regex("^[a-z][a-z0-9]{1,5}$", var.environment))
     error_message = "environment must be 2 to 6 lower-case letters and digits, a letter first, such as dev or prod."
   }
+
+  validation {
+    condition     = length(var.project) + length(var.environment) <= 14
+    error_message = "project and environment may have 14 characters together: the vault's name has ten more, and 24 at most."
+  }
 }
 
 variable "location" {
@@ -63,8 +68,16 @@ variable "location" {
   default     = "westeurope"
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9]+$", var.location))
-    error_message = "location must be a region's short name such as westeurope; `az account list-locations --query [].name` lists them."
+    condition = contains([
+      "australiacentral", "australiaeast", "australiasoutheast", "austriaeast", "belgiumcentral", "brazilsouth", "canadacentral",
+      "canadaeast", "centralindia", "centralus", "chilecentral", "denmarkeast", "eastasia", "eastus", "eastus2", "francecentral",
+      "germanywestcentral", "indonesiacentral", "israelcentral", "italynorth", "japaneast", "japanwest", "koreacentral",
+      "koreasouth", "malaysiawest", "mexicocentral", "newzealandnorth", "northcentralus", "northeurope", "norwayeast",
+      "polandcentral", "qatarcentral", "southafricanorth", "southcentralus", "southeastasia", "southindia", "spaincentral",
+      "swedencentral", "switzerlandnorth", "uaenorth", "uksouth", "ukwest", "westcentralus", "westeurope", "westindia", "westus",
+      "westus2", "westus3",
+    ], var.location)
+    error_message = "location must be a region's short name such as westeurope; `az account list-locations --query [].name` lists them. Add a new region to variables.tf."
   }
 }
 
@@ -72,6 +85,11 @@ variable "tags" {
   description = "Tags on everything, beside those of locals.tf."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = length(var.tags) <= 47 && alltrue([for name, value in var.tags : can(regex("^[^<>%&\\\\?/]{1,128}$", name)) && length(value) <= 256])
+    error_message = "tags may be 47 at most, with names of 128 characters without <>%&\\?/ and values of 256."
+  }
 }
 
 # The online endpoint.
@@ -93,6 +111,11 @@ variable "deployer_object_ids" {
   description = "Object ids of people or groups that register models and roll out by hand."
   type        = set(string)
   default     = []
+
+  validation {
+    condition     = alltrue([for id in var.deployer_object_ids : can(regex("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", id))])
+    error_message = "deployer_object_ids must be object ids, not names or mail addresses; `az ad user show --id <mail> --query id` prints one."
+  }
 }
 
 variable "github_repository" {
@@ -133,8 +156,8 @@ variable "kubernetes_version" {
   default     = null
 
   validation {
-    condition     = var.kubernetes_version == null || can(regex("^1\\.[0-9]+$", var.kubernetes_version))
-    error_message = "kubernetes_version must be major.minor such as 1.34; AKS applies patches by itself."
+    condition     = var.kubernetes_version == null || can(regex("^1\\.(3[2-9]|[4-5][0-9])$", var.kubernetes_version))
+    error_message = "kubernetes_version must be major.minor from 1.32, such as 1.34; AKS applies patches by itself, and `az aks get-versions` lists what it has."
   }
 }
 
@@ -159,8 +182,18 @@ variable "aks_system_nodes" {
   default = { vm_size = "Standard_D4ds_v5", minimum = 2, maximum = 3 }
 
   validation {
-    condition     = var.aks_system_nodes.minimum >= 1 && var.aks_system_nodes.minimum <= var.aks_system_nodes.maximum
-    error_message = "aks_system_nodes needs 1 <= minimum <= maximum."
+    condition     = var.aks_system_nodes.minimum >= 1 && var.aks_system_nodes.minimum <= var.aks_system_nodes.maximum && var.aks_system_nodes.maximum >= 1 && var.aks_system_nodes.maximum <= 1000
+    error_message = "aks_system_nodes needs 1 <= minimum <= maximum, and a maximum of 1 to 1000."
+  }
+
+  validation {
+    condition     = alltrue([for nodes in [var.aks_system_nodes.minimum, var.aks_system_nodes.maximum] : floor(nodes) == nodes])
+    error_message = "aks_system_nodes needs whole numbers of nodes."
+  }
+
+  validation {
+    condition     = can(regex("^Standard_[A-Z]+[0-9]+[a-z]*(_v[0-9]+)?$", var.aks_system_nodes.vm_size))
+    error_message = "aks_system_nodes needs a vm_size such as Standard_D4ds_v5; `az vm list-skus --location <region>` lists them."
   }
 }
 
@@ -174,8 +207,18 @@ variable "aks_scoring_nodes" {
   default = { vm_size = "Standard_D4ds_v5", minimum = 2, maximum = 10 }
 
   validation {
-    condition     = var.aks_scoring_nodes.minimum >= 0 && var.aks_scoring_nodes.minimum <= var.aks_scoring_nodes.maximum
-    error_message = "aks_scoring_nodes needs 0 <= minimum <= maximum."
+    condition     = var.aks_scoring_nodes.minimum >= 0 && var.aks_scoring_nodes.minimum <= var.aks_scoring_nodes.maximum && var.aks_scoring_nodes.maximum >= 1 && var.aks_scoring_nodes.maximum <= 1000
+    error_message = "aks_scoring_nodes needs 0 <= minimum <= maximum, and a maximum of 1 to 1000."
+  }
+
+  validation {
+    condition     = alltrue([for nodes in [var.aks_scoring_nodes.minimum, var.aks_scoring_nodes.maximum] : floor(nodes) == nodes])
+    error_message = "aks_scoring_nodes needs whole numbers of nodes."
+  }
+
+  validation {
+    condition     = can(regex("^Standard_[A-Z]+[0-9]+[a-z]*(_v[0-9]+)?$", var.aks_scoring_nodes.vm_size))
+    error_message = "aks_scoring_nodes needs a vm_size such as Standard_D4ds_v5; `az vm list-skus --location <region>` lists them."
   }
 }
 
@@ -183,12 +226,22 @@ variable "aks_zones" {
   description = "Availability zones of the nodes; empty where the region has none."
   type        = set(string)
   default     = ["1", "2", "3"]
+
+  validation {
+    condition     = length(setsubtract(var.aks_zones, ["1", "2", "3"])) == 0
+    error_message = "aks_zones must be of 1, 2 and 3."
+  }
 }
 
 variable "aks_admin_group_object_ids" {
   description = "Entra groups that administer the cluster. There are no local accounts."
   type        = set(string)
   default     = []
+
+  validation {
+    condition     = alltrue([for id in var.aks_admin_group_object_ids : can(regex("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", id))])
+    error_message = "aks_admin_group_object_ids must be object ids, not names; `az ad group show --group <name> --query id` prints one."
+  }
 }
 
 variable "aks_authorized_ip_ranges" {
@@ -197,13 +250,19 @@ variable "aks_authorized_ip_ranges" {
   default     = []
 
   validation {
-    condition     = alltrue([for range in var.aks_authorized_ip_ranges : can(cidrhost(range, 0)) && range != "0.0.0.0/0"])
-    error_message = "aks_authorized_ip_ranges must be CIDR ranges such as 203.0.113.0/24, and not 0.0.0.0/0."
+    condition     = alltrue([for range in var.aks_authorized_ip_ranges : can(cidrnetmask(range)) && try(tonumber(split("/", range)[1]) >= 8, false)])
+    error_message = "aks_authorized_ip_ranges must be IPv4 ranges such as 203.0.113.0/24, of /8 at most: not 0.0.0.0/0."
   }
 }
 
 variable "aks_fqdn_policies" {
   description = "Policies by names, for kubernetes/components/fqdn-egress: Advanced Container Networking Services, charged by node."
+  type        = bool
+  default     = false
+}
+
+variable "aks_managed_prometheus" {
+  description = "Azure Monitor managed Prometheus scrapes the pods, for kubernetes/components/keda and kubernetes/monitoring. Charged by samples."
   type        = bool
   default     = false
 }
@@ -215,6 +274,11 @@ variable "workload" {
     service_account = string
   })
   default = { namespace = "ml-inference", service_account = "ml-inference" }
+
+  validation {
+    condition     = alltrue([for name in values(var.workload) : can(regex("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", name))])
+    error_message = "workload needs names of Kubernetes: up to 63 lower-case letters, digits and dashes."
+  }
 }
 
 # API Management.
@@ -246,6 +310,11 @@ variable "api_publisher" {
   validation {
     condition     = !var.enable_api_management || var.api_publisher != null
     error_message = "API Management needs api_publisher = { name = \"...\", email = \"...\" }."
+  }
+
+  validation {
+    condition     = var.api_publisher == null || can(regex("^[^@ ]+@[^@ ]+\\.[^@ ]+$", var.api_publisher.email))
+    error_message = "api_publisher needs a mail address."
   }
 }
 
@@ -291,6 +360,11 @@ variable "redis_signing_key" {
   default     = null
   sensitive   = true
   ephemeral   = true
+
+  validation {
+    condition     = try(length(var.redis_signing_key) >= 16, true)
+    error_message = "redis_signing_key must have 16 characters at least."
+  }
 }
 
 variable "managed_redis_sku" {
@@ -302,6 +376,12 @@ variable "managed_redis_sku" {
     condition     = can(regex("^(Balanced_B(0|1|3|5|10|20)|MemoryOptimized_M(10|20)|ComputeOptimized_X(3|5|10|20))$", var.managed_redis_sku))
     error_message = "managed_redis_sku must be one of up to 25 GB, such as Balanced_B1: larger ones need a client that knows clusters."
   }
+}
+
+variable "managed_redis_outbound_rule" {
+  description = "Let Azure ML's own network reach a private Azure Managed Redis. Never tried on Azure: azurerm has no such rule, so it is made by azapi."
+  type        = bool
+  default     = false
 }
 
 variable "redis_high_availability" {
@@ -318,8 +398,8 @@ variable "log_retention_days" {
   default     = 30
 
   validation {
-    condition     = var.log_retention_days >= 30 && var.log_retention_days <= 730
-    error_message = "log_retention_days must be 30 to 730."
+    condition     = var.log_retention_days >= 30 && var.log_retention_days <= 730 && floor(var.log_retention_days) == var.log_retention_days
+    error_message = "log_retention_days must be a whole number, 30 to 730."
   }
 }
 
@@ -327,12 +407,22 @@ variable "log_daily_quota_gb" {
   description = "Gigabytes of logs that Log Analytics takes in a day at most; -1 is no limit."
   type        = number
   default     = -1
+
+  validation {
+    condition     = var.log_daily_quota_gb == -1 || var.log_daily_quota_gb >= 0.023
+    error_message = "log_daily_quota_gb must be -1 for no limit, or 0.023 at least."
+  }
 }
 
 variable "alert_emails" {
   description = "Who gets alerts by mail."
   type        = set(string)
   default     = []
+
+  validation {
+    condition     = alltrue([for address in var.alert_emails : can(regex("^[^@ ]+@[^@ ]+\\.[^@ ]+$", address))])
+    error_message = "alert_emails must be mail addresses."
+  }
 }
 
 variable "alert_webhooks" {
@@ -357,6 +447,33 @@ variable "runbook_url" {
   }
 }
 
+variable "peak_requests_per_second" {
+  description = "The most requests that come in a second. Alerts on the platforms' own metrics, which can't compute shares, fire above 1 % of it."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.peak_requests_per_second > 0
+    error_message = "peak_requests_per_second must be above 0."
+  }
+}
+
+variable "probe_request" {
+  description = "A request that the model answers, as JSON, such as that of endpoints/sample-request.json: Azure sends it through API Management once a minute, and an alert fires if it fails. Charged by run, 43,200 in 30 days; null is none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.probe_request == null || can(jsondecode(var.probe_request))
+    error_message = "probe_request must be JSON that the model answers, such as {\"data\": [[1, 2]]}."
+  }
+
+  validation {
+    condition     = var.probe_request == null || var.enable_api_management
+    error_message = "probe_request needs enable_api_management: the endpoint itself answers only to Entra ID, which the test has not."
+  }
+}
+
 # Network.
 
 variable "address_space" {
@@ -365,8 +482,18 @@ variable "address_space" {
   default     = "10.42.0.0/16"
 
   validation {
-    condition     = can(cidrhost(var.address_space, 0)) && tonumber(split("/", var.address_space)[1]) <= 16
-    error_message = "address_space must be a CIDR range of /16 or larger, such as 10.42.0.0/16."
+    condition     = can(cidrnetmask(var.address_space)) && try(tonumber(split("/", var.address_space)[1]) <= 16 && cidrhost(var.address_space, 0) == split("/", var.address_space)[0], false)
+    error_message = "address_space must be a CIDR range of /16 or larger, by its first address, such as 10.42.0.0/16."
+  }
+
+  validation {
+    condition     = anytrue([for range in ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"] : try(tonumber(split("/", var.address_space)[1]) >= tonumber(split("/", range)[1]) && cidrhost("${split("/", var.address_space)[0]}/${split("/", range)[1]}", 0) == split("/", range)[0], false)])
+    error_message = "address_space must be private: in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16."
+  }
+
+  validation {
+    condition     = alltrue([for taken in ["10.244.0.0", "10.245.0.0"] : try(cidrhost("${taken}/${split("/", var.address_space)[1]}", 0) != cidrhost(var.address_space, 0), true)])
+    error_message = "address_space must not overlap with the pods of AKS, 10.244.0.0/16, and its services, 10.245.0.0/16."
   }
 }
 

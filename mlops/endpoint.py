@@ -8,10 +8,16 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
+from mlops.traffic_blocks import TrafficBlock
+
 
 class EndpointError(Exception):
     """The endpoint refused a call or can't be reached. The message is one sentence that says what
     to do."""
+
+
+class NotReached(EndpointError):
+    """A request got no answer, though the endpoint may be well."""
 
 
 class State(StrEnum):
@@ -72,20 +78,6 @@ class EndpointAnswer:
     latency_ms: float
 
 
-@dataclass(frozen=True)
-class Observation:
-    """One request of a client, or its mirrored copy, as the endpoint logged it. ``at``: seconds
-    since 1970.
-
-    ``status`` as in EndpointAnswer; 0 if the deployment gave no answer at all.
-    """
-
-    at: float
-    deployment: str
-    status: int
-    latency_ms: float
-
-
 class Endpoint(Protocol):
     """Every call may raise EndpointError. Every change may be repeated."""
 
@@ -126,8 +118,9 @@ class Endpoint(Protocol):
     def score(self, body: bytes, deployment: str | None = None) -> EndpointAnswer:
         """Score ``body``, by ``deployment`` or else by whichever the traffic chooses."""
 
-    def observations(self, since: float) -> Sequence[Observation]:
-        """Return the requests from ``since``, in seconds since 1970, that are logged by now."""
+    def blocks(self, since: float) -> Sequence[TrafficBlock]:
+        """Return the clients' requests from ``since``, in seconds since 1970, that are logged by
+        now; ours are left out."""
 
 
 def direct(endpoint: Endpoint, traffic: Traffic) -> None:

@@ -23,6 +23,7 @@ from azureml_scoring.inputs import (
 )
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.column import BrokenRule
+from azureml_scoring.inputs.column_order import WrongWidth
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.forms import forms
 from azureml_scoring.inputs.limits import Limits
@@ -65,10 +66,9 @@ def validate(body: bytes, contract: Contract, limits: Limits, media_type: str = 
             return Batch(X, contract.methods[0], parameter.defaults(contract.parameters))
     try:
         table, options = PARSERS[media_type](body, contract, limits)
-    except (UnknownForm, WrongShape) as error:
-        if media_type in (TENSORS, BINARY_TENSORS):
-            raise
-        raise type(error)(f"{error.message} {forms(contract)}", error.location) from None
+    except (UnknownForm, WrongShape, WrongWidth) as error:
+        advice = forms(contract, media_type)
+        raise type(error)(f"{error.message} {advice}", error.location) from None
     method = method_of(contract.methods, options.method, options.method_pointer)
     params = parameter.read(options.params, contract.parameters, options.params_pointer)
     matrix = _number_matrix(table, contract) if contract.numeric else None

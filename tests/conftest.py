@@ -1,12 +1,15 @@
 import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-settings.register_profile("here", derandomize=True, deadline=None, database=None, print_blob=True)
-settings.register_profile("quick", settings.get_profile("here"), max_examples=10)
+FIXED = {"derandomize": True, "deadline": None, "database": None, "print_blob": True}
+settings.register_profile("here", **FIXED, max_examples=25)
+settings.register_profile("quick", **FIXED, max_examples=10)
+settings.register_profile("deep", **FIXED | {"derandomize": False}, max_examples=300)
 settings.load_profile("here")
 
 
@@ -24,9 +27,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--parity-hunt", type=float, metavar="MINUTES", help="How long to try random pipelines."
     )
     parser.addoption("--parity-seed", type=int, help="Try only this random pipeline.")
+    parser.addoption("--interop", type=Path, help="The page for the tables of tests/interop.")
     parser.addoption(
         "--pictures", type=Path, help="Folder for those of the docs; else they are thrown away."
     )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_process() -> Iterator[None]:
+    """Packaging in this process starts no others. A command in a process of its own does."""
+    from one_process import one_process
+
+    with one_process():
+        yield
 
 
 @pytest.fixture(scope="session")

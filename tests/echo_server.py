@@ -16,12 +16,14 @@ Answer = tuple[int, Any]
 
 class Echo:
     """A server that answers the first value of each row. ``most_rows``: of a request; ``refuses``:
-    a value that gets 422. ``takes_gzip``: else a packed body gets 415. ``connections``: how many
-    there were."""
+    a value that gets 422. ``takes_gzip``: else a packed body gets 415. ``first``: statuses of the
+    next answers. ``connections``: how many there were."""
 
     def __init__(self) -> None:
         self.most_rows, self.refuses, self.takes_gzip = 10**6, -1.0, True
         self.connections = 0
+        self.first: list[int] = []
+        self.tokens: list[str | None] = []
         self.sizes: list[int] = []
         self.packed: list[bool] = []
         self.answer: Callable[[list[Any]], Any] = lambda row: row[0]
@@ -37,6 +39,7 @@ class Echo:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 packed = self.headers.get("Content-Encoding") == "gzip"
+                echo.tokens.append(self.headers.get("Authorization"))
                 status, document = echo.reply(body, packed)
                 content = orjson.dumps(document)
                 self.send_response(status)
@@ -53,6 +56,8 @@ class Echo:
 
     def reply(self, body: bytes, packed: bool) -> Answer:
         self.packed.append(packed)
+        if self.first:
+            return self.first.pop(0), {"error": "Not now.", "code": "overloaded"}
         if packed and not self.takes_gzip:
             return 415, {"error": "No gzip.", "code": "unsupported_content_encoding"}
         table = orjson.loads(gzip.decompress(body) if packed else body)["input_data"]

@@ -28,6 +28,7 @@ class Source:
             name="m",
             version="v1.2.3",
             contract=Contract((Feature("a"),), ("predict",)),
+            answers={"predict": [1.5]},
             predict=predict,
             cacheable=True,
             proven=False,

@@ -11,7 +11,6 @@ import orjson
 from mlops.endpoint import (
     EndpointAnswer,
     EndpointError,
-    Observation,
     Source,
     State,
     Status,
@@ -25,14 +24,18 @@ from mlops.rollout.plan import Plan, steps
 from mlops.rollout.questions import Questions
 from mlops.rollout.record import new_run
 from mlops.rollout.way_back import put_back
+from mlops.traffic_blocks import Observation, TrafficBlock, blocks_of
 
 OLD, NEW = "blue", "green"
 RATE = 30
 """Requests a second."""
 
 PLAN = Plan(OLD, NEW, steps(), hold_s=60, patience_s=300, keep_s=60)
-RULES = Rules(requests=100)
-GOLDEN = Questions([({"data": [[1.0], [2.0]], "method": "predict"}, [1, 2])], [[1.0], [2.0]])
+RULES = Rules(requests=100, block_s=10, warm_up_s=10)
+GOLDEN = Questions(
+    [({"data": [[1.0], [2.0]], "method": "predict"}, [1, 2])],
+    [[float(row)] for row in range(100)],
+)
 
 
 class Killed(BaseException):
@@ -57,6 +60,7 @@ class Simulated:
         self.versions = {OLD: 1}
         self.seen: list[Observation] = []
         self.shares: list[int] = []
+        """The new one's share after each change."""
         self.bad_from = float("inf")
         self.bad: dict[str, float] = {}
         self.starts = True
@@ -177,9 +181,9 @@ class Simulated:
             200, orjson.dumps({"predictions": [int(row[0]) + other for row in rows]}), 1.0
         )
 
-    def observations(self, since: float) -> Sequence[Observation]:
+    def blocks(self, since: float) -> Sequence[TrafficBlock]:
         self.call()
-        return [each for each in self.seen if each.at >= since]
+        return blocks_of(each for each in self.seen if each.at >= since)
 
 
 def journal(endpoint: Simulated, folder: Path) -> Journal:

@@ -9,10 +9,11 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from mlops.cli import main
-from mlops.endpoint import EndpointAnswer, Observation, Source, State, Status, Traffic
+from mlops.endpoint import EndpointAnswer, Source, State, Status, Traffic
 from mlops.rollout.journal import Journal
 from mlops.rollout.model_reference import Registered
 from mlops.rollout.record import Record, RolloutPhase
+from mlops.traffic_blocks import TrafficBlock
 
 WORKSPACE: Mapping[str, str | None] = {
     "AZURE_SUBSCRIPTION_ID": "s",
@@ -80,7 +81,7 @@ class Still:
     def score(self, body: bytes, deployment: str | None = None) -> EndpointAnswer:
         return EndpointAnswer(200, b'{"predictions": [1]}', 1.0)
 
-    def observations(self, since: float) -> Sequence[Observation]:
+    def blocks(self, since: float) -> Sequence[TrafficBlock]:
         return []
 
 

@@ -11,6 +11,9 @@ mock_provider "azurerm" {
   mock_resource "azurerm_application_insights" {
     defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Insights/components/appi" }
   }
+  mock_resource "azurerm_monitor_action_group" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Insights/actionGroups/ag" }
+  }
   mock_resource "azurerm_key_vault" {
     defaults = {
       id        = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv"
@@ -74,6 +77,15 @@ mock_provider "azurerm" {
   mock_resource "azurerm_monitor_data_collection_rule" {
     defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Insights/dataCollectionRules/dcr" }
   }
+  mock_resource "azurerm_monitor_data_collection_endpoint" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Insights/dataCollectionEndpoints/dce" }
+  }
+  mock_resource "azurerm_monitor_workspace" {
+    defaults = {
+      id             = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Monitor/accounts/prometheus"
+      query_endpoint = "https://prometheus.westeurope.prometheus.monitor.azure.com"
+    }
+  }
   mock_resource "azurerm_role_definition" {
     defaults = { role_definition_resource_id = "/subscriptions/00000000-0000-0000-0000-000000000000/providers/Microsoft.Authorization/roleDefinitions/00000000-0000-0000-0000-000000000003" }
   }
@@ -113,7 +125,7 @@ variables {
   environment              = "test"
   aks_authorized_ip_ranges = ["203.0.113.0/24"]
   api_publisher            = { name = "Test", email = "test@example.com" }
-  redis_signing_key        = "a key of a test" # terraform test applies no plan that left an ephemeral variable unset
+  redis_signing_key        = "a key of this test" # terraform test applies no plan that left an ephemeral variable unset
 }
 
 run "no_flag" {
@@ -162,12 +174,23 @@ run "all_flags" {
   command = apply
 
   variables {
-    enable_aks_deployment = true
-    enable_api_management = true
-    enable_redis_cache    = true
-    redis_sign_values     = true
-    api_clients           = ["web"]
-    cors_allowed_origins  = ["https://app.example.com", "https://admin.example.com"]
+    enable_aks_deployment  = true
+    enable_api_management  = true
+    enable_redis_cache     = true
+    aks_managed_prometheus = true
+    deployer_object_ids    = ["00000000-0000-0000-0000-000000000010"]
+    redis_sign_values      = true
+    api_clients            = ["web"]
+    cors_allowed_origins   = ["https://app.example.com", "https://admin.example.com"]
+  }
+
+  assert {
+    condition     = output.prometheus_url == "https://prometheus.westeurope.prometheus.monitor.azure.com" && output.keda_client_id == "00000000-0000-0000-0000-000000000002" && length(azurerm_kubernetes_cluster.main[0].monitor_metrics) == 1
+    error_message = "KEDA reads managed Prometheus as an identity of its own, and the cluster writes to it."
+  }
+  assert {
+    condition     = azurerm_role_assignment.deployer["00000000-0000-0000-0000-000000000010 objects"].scope == "${azurerm_kubernetes_cluster.main[0].id}/namespaces/ml-inference"
+    error_message = "Who deploys writes objects of one namespace."
   }
 
   assert {

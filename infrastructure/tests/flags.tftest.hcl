@@ -12,6 +12,9 @@ mock_provider "azurerm" {
   mock_resource "azurerm_application_insights" {
     defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Insights/components/appi" }
   }
+  mock_resource "azurerm_monitor_action_group" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Insights/actionGroups/ag" }
+  }
   mock_resource "azurerm_key_vault" {
     defaults = {
       id        = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv"
@@ -75,6 +78,15 @@ mock_provider "azurerm" {
   mock_resource "azurerm_monitor_data_collection_rule" {
     defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Insights/dataCollectionRules/dcr" }
   }
+  mock_resource "azurerm_monitor_data_collection_endpoint" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Insights/dataCollectionEndpoints/dce" }
+  }
+  mock_resource "azurerm_monitor_workspace" {
+    defaults = {
+      id             = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Monitor/accounts/prometheus"
+      query_endpoint = "https://prometheus.westeurope.prometheus.monitor.azure.com"
+    }
+  }
   mock_resource "azurerm_role_definition" {
     defaults = { role_definition_resource_id = "/subscriptions/00000000-0000-0000-0000-000000000000/providers/Microsoft.Authorization/roleDefinitions/00000000-0000-0000-0000-000000000003" }
   }
@@ -130,8 +142,12 @@ run "nothing_but_the_endpoint" {
     error_message = "What is not made has no output."
   }
   assert {
-    condition     = toset([for rule in keys(azurerm_monitor_scheduled_query_rules_alert_v2.log) : rule if !endswith(rule, "-managed")]) == toset(["LogQuotaReached-workspace"]) && contains(keys(azurerm_monitor_scheduled_query_rules_alert_v2.log), "InferenceEndpointSilent-managed")
+    condition     = toset([for rule in keys(azurerm_monitor_scheduled_query_rules_alert_v2.log) : rule if !endswith(rule, "-managed")]) == toset(["LogQuotaReached-workspace"]) && contains(keys(azurerm_monitor_scheduled_query_rules_alert_v2.log), "InferenceSilent-managed")
     error_message = "What is not made has no alert; the endpoint and the logs have theirs."
+  }
+  assert {
+    condition     = toset([for rule in azurerm_monitor_metric_alert.endpoint : one(rule.criteria).threshold]) == toset([10]) && length(azurerm_application_insights_standard_web_test.score) == 0
+    error_message = "Ten failures a minute are the least, and nothing is sent unasked."
   }
   assert {
     condition     = toset([for rule in azurerm_monitor_metric_alert.endpoint : one(rule.criteria).metric_name]) == toset(["RequestsPerMinute"]) && alltrue([for rule in azurerm_monitor_metric_alert.endpoint : contains(rule.scopes, azapi_resource.endpoint.id) && one(rule.criteria).skip_metric_validation])
@@ -163,7 +179,7 @@ run "aks_alone" {
     error_message = "The cluster takes Entra ID and workload identity, and no local accounts."
   }
   assert {
-    condition     = contains(keys(azurerm_monitor_scheduled_query_rules_alert_v2.log), "InferenceAbsent-containerlogv2") && !contains(keys(azurerm_monitor_scheduled_query_rules_alert_v2.log), "GatewayFailing-gateway")
+    condition     = contains(keys(azurerm_monitor_scheduled_query_rules_alert_v2.log), "InferenceNotReady-containerlogv2") && !contains(keys(azurerm_monitor_scheduled_query_rules_alert_v2.log), "GatewayFailing-gateway")
     error_message = "The pods are watched, and no gateway that is not there."
   }
   assert {
@@ -243,8 +259,32 @@ run "the_gateway_is_watched" {
     condition = toset(concat(
       [for rule in azurerm_monitor_scheduled_query_rules_alert_v2.log : split("#", one(rule.action).custom_properties.runbook_url)[0]],
       [for rule in azurerm_monitor_metric_alert.endpoint : split("#", one(rule.action).webhook_properties.runbook_url)[0]],
+      [for rule in azurerm_monitor_metric_alert.gateway : split("#", one(rule.action).webhook_properties.runbook_url)[0]],
     )) == toset(["https://wiki.example.com/runbook"])
     error_message = "Every alert links to where the runbook is read."
+  }
+}
+
+run "large_traffic_and_a_probe" {
+  command = plan
+
+  variables {
+    enable_api_management    = true
+    peak_requests_per_second = 100
+    probe_request            = "{\"data\": [[1, 2]]}"
+  }
+
+  assert {
+    condition     = toset([for rule in azurerm_monitor_metric_alert.endpoint : one(rule.criteria).threshold]) == toset([60]) && one(azurerm_monitor_metric_alert.gateway[0].criteria).threshold == 300
+    error_message = "Metric alerts fire above 1 % of the peak."
+  }
+  assert {
+    condition     = one(azurerm_application_insights_standard_web_test.score[0].request).body == "{\"data\": [[1, 2]]}" && length(azurerm_application_insights_standard_web_test.score[0].geo_locations) == 5 && azurerm_application_insights_standard_web_test.score[0].enabled
+    error_message = "The request is sent from five places."
+  }
+  assert {
+    condition     = one(azurerm_monitor_metric_alert.probe[0].application_insights_web_test_location_availability_criteria).failed_location_count == 3
+    error_message = "Three of five places make an outage."
   }
 }
 
@@ -334,7 +374,7 @@ run "signed_cache" {
     enable_aks_deployment = true
     enable_redis_cache    = true
     redis_sign_values     = true
-    redis_signing_key     = "a key of a test"
+    redis_signing_key     = "a key of this test"
   }
 
   assert {
@@ -400,10 +440,13 @@ run "everything_in_a_private_network" {
     api_management_sku      = "StandardV2_1"
     api_clients             = ["web"]
     agents_network_id       = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-agents/providers/Microsoft.Network/virtualNetworks/vnet-agents"
-    github_repository       = "example/scoring"
-    deployer_object_ids     = ["00000000-0000-0000-0000-000000000006"]
-    alert_emails            = ["on-call@example.com"]
-    alert_webhooks          = { chat = "https://chat.example.com/hook" }
+
+    managed_redis_outbound_rule = true
+
+    github_repository   = "example/scoring"
+    deployer_object_ids = ["00000000-0000-0000-0000-000000000006"]
+    alert_emails        = ["on-call@example.com"]
+    alert_webhooks      = { chat = "https://chat.example.com/hook" }
   }
 
   assert {
@@ -423,12 +466,20 @@ run "everything_in_a_private_network" {
     error_message = "The agents' network resolves each private name."
   }
   assert {
+    condition     = toset(keys(azurerm_role_assignment.workspace_approves)) == toset(["vault", "blob", "registry", "redis"])
+    error_message = "The workspace's identity approves the connections of Azure ML's own network."
+  }
+  assert {
+    condition     = azapi_resource.redis_outbound[0].body.properties.destination.subresourceTarget == "redisEnterprise"
+    error_message = "Azure ML's own network reaches the cache, where asked for."
+  }
+  assert {
     condition     = length(azurerm_managed_redis_access_policy_assignment.workload) == 1
     error_message = "The pods' identity may use the cache too."
   }
   assert {
-    condition     = length(azurerm_role_assignment.deployer) == 4
-    error_message = "A person who deploys has the roles of the job that does."
+    condition     = toset(keys(azurerm_role_assignment.deployer)) == toset([for role in ["data_scientist", "uploads", "traffic_log", "autoscaler", "images", "credentials", "objects"] : "00000000-0000-0000-0000-000000000006 ${role}"])
+    error_message = "A person who deploys has the roles of the job that does, and those for the cluster."
   }
 }
 

@@ -191,3 +191,24 @@ run "a_runbook_with_a_fragment" {
 
   expect_failures = [var.runbook_url]
 }
+
+run "a_probe_without_a_gateway" {
+  command = plan
+
+  variables {
+    probe_request = "{\"data\": [[1, 2]]}"
+  }
+
+  expect_failures = [var.probe_request]
+}
+
+run "a_probe_that_is_no_json" {
+  command = plan
+
+  variables {
+    enable_api_management = true
+    probe_request         = "endpoints/sample-request.json"
+  }
+
+  expect_failures = [var.probe_request]
+}

@@ -18,8 +18,8 @@ from mlops.rollout.journal import Journal, RolloutOutcome
     help="Folder to write logs and reports to.",
 )
 def rehearse(greens: tuple[str, ...], out: Path) -> None:
-    """Rehearse rollouts on this machine. GREENS are good, slow, failing, other, dying and killed,
-    and by default all.
+    """Rehearse rollouts on this machine. GREENS are good, slow, failing, other, dying, cold,
+    hanging, quiet and killed, and by default all.
 
     Blue and green are real servers behind a small traffic splitter that behaves like Azure's. The
     controller is that of `mlops rollout`. The exit status is 1 if one did not end as it should.

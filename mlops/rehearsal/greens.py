@@ -26,7 +26,8 @@ from mlops.rollout.journal import RolloutOutcome
 
 @dataclass(frozen=True)
 class Green:
-    """A new deployment and how its rollout must end. ``why``: a part of the reason for that."""
+    """A new deployment and how its rollout must end. ``why``: a part of the reason for that.
+    ``requests_per_s``: of the clients. ``patience_s``: of the plan."""
 
     title: str
     ends: RolloutOutcome
@@ -34,6 +35,8 @@ class Green:
     environment: Mapping[str, str] = field(default_factory=dict)
     labels: str = "true"
     kills_controller: bool = False
+    requests_per_s: float = 120
+    patience_s: float = 60
 
 
 def _misbehaving(how: str, after: int) -> dict[str, str]:
@@ -57,6 +60,25 @@ GREENS = {
         RolloutOutcome.ROLLED_BACK,
         "errors",
         _misbehaving("dying", after=100),
+    ),
+    "cold": Green(
+        "a good one that starts cold",
+        RolloutOutcome.PROMOTED,
+        environment=_misbehaving("cold", after=0),
+        requests_per_s=60,
+    ),
+    "hanging": Green(
+        "one in which few requests hang",
+        RolloutOutcome.ROLLED_BACK,
+        "P99",
+        _misbehaving("hanging", after=40),
+    ),
+    "quiet": Green(
+        "a good one with few requests",
+        RolloutOutcome.INCONCLUSIVE,
+        "requests more would take",
+        requests_per_s=10,
+        patience_s=5,
     ),
     "killed": Green(
         "a good one whose controller is killed",

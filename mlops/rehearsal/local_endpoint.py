@@ -13,18 +13,19 @@ from typing import Any
 
 import httpx
 
-from azureml_scoring.client.headers import DEPLOYMENT_HEADER
+from azureml_scoring.client.headers import request_headers
 from azureml_scoring.client.model_status import model_status
 from mlops.endpoint import (
     EndpointAnswer,
     EndpointError,
-    Observation,
     Source,
     State,
     Status,
     Traffic,
 )
 from mlops.rehearsal.deployment import DeployedModel
+from mlops.rollout.own_requests import own_headers
+from mlops.traffic_blocks import TrafficBlock
 
 TIMEOUT_S = 120
 
@@ -82,17 +83,15 @@ class LocalEndpoint:
 
     def score(self, body: bytes, deployment: str | None = None) -> EndpointAnswer:
         began = time.perf_counter()
-        headers = {"Content-Type": "application/json"} | (
-            {DEPLOYMENT_HEADER: deployment} if deployment else {}
-        )
+        headers = request_headers(None, deployment) | own_headers()
         answer = self._send("POST", "/score", content=body, headers=headers)
         status = model_status(answer.status_code, answer.headers)
         return EndpointAnswer(status, answer.content, (time.perf_counter() - began) * 1000)
 
-    def observations(self, since: float) -> Sequence[Observation]:
+    def blocks(self, since: float) -> Sequence[TrafficBlock]:
         return [
-            Observation(*fields)
-            for fields in self._call("GET", f"/observations?since={since}").json()
+            TrafficBlock(**{**block, "latencies": tuple(map(tuple, block["latencies"]))})
+            for block in self._call("GET", f"/blocks?since={since}").json()
         ]
 
     def _call(self, method: str, path: str, what: Any = None) -> httpx.Response:

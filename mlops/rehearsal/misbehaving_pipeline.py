@@ -18,7 +18,8 @@ SCORE_THREADS = "score"
 """Start of the names of the threads that compute requests. Those at start-up, which are many, run
 on others and go well."""
 
-SLOW_S = 0.22
+SLOW_S, HANG_S = 0.22, 1.0
+COLD_PREDICTIONS = 3
 
 
 class MisbehavingPipeline(Pipeline):  # type: ignore[misc]
@@ -34,8 +35,10 @@ class MisbehavingPipeline(Pipeline):  # type: ignore[misc]
         return super().predict(X, **params)
 
     def _misbehave(self, how: str | None, count: int) -> None:
-        if how == "slow":
+        if how == "slow" or (how == "cold" and count < COLD_PREDICTIONS):
             time.sleep(SLOW_S)
+        elif how == "hanging" and count % 20 == 0:
+            time.sleep(HANG_S)
         elif how == "failing" and count % 4 == 0:
             raise MemoryError
         elif how == "dying":

@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from azureml_scoring.models.files.manifest import Manifest
@@ -25,10 +25,9 @@ from mlops.rollout.questions import Questions
 
 OLD, NEW = "blue", "green"
 JOURNAL = "journal.jsonl"
-REQUESTS_PER_S = 120
 
-PLAN = Plan(OLD, NEW, steps(), hold_s=1, patience_s=60, keep_s=1)
-RULES = Rules(requests=30)
+PLAN = Plan(OLD, NEW, steps(), hold_s=1, keep_s=1)
+RULES = Rules(requests=30, block_s=0.5, warm_up_s=1)
 
 
 @dataclass(frozen=True)
@@ -68,14 +67,14 @@ def rehearse(name: str, url: str, folder: Path, follow: Callable[[Event], None])
     set_up(endpoint)
     task = Task(
         connect=functools.partial(LocalEndpoint, url, artifacts, place),
-        plan=PLAN,
+        plan=replace(PLAN, patience_s=green.patience_s),
         rules=RULES,
         questions=Questions.of(Manifest.read(artifacts[NEW].folder), Questions(rows=rows[:100])),
         journal=journal,
         key=name,
         follow=_Killing(follow) if green.kills_controller else follow,
     )
-    with clients(url, rows, REQUESTS_PER_S) as asking:
+    with clients(url, rows, green.requests_per_s) as asking:
         outcome = guarded(task)
     live = endpoint.traffic().live
     ended = Journal(journal).last()[-1]

@@ -14,11 +14,16 @@ from aiohttp import web
 
 from azureml_scoring.client.headers import DEPLOYMENT_HEADER
 from azureml_scoring.client.model_status import REASON_HEADER, STATUS_HEADER
-from mlops.endpoint import Observation, Traffic
+from mlops.endpoint import Traffic
 from mlops.rehearsal.shares import Shares
+from mlops.rollout.own_requests import is_own
+from mlops.traffic_blocks import Observation, TrafficBlock, blocks_of
 
 REQUEST_TIMEOUT_S = 5
 """Azure's default."""
+
+BLOCK_S = 0.25
+"""A rehearsal is short."""
 
 MAX_OBSERVATIONS = 200_000
 
@@ -40,8 +45,9 @@ class Splitter:
         self._live = Shares(traffic.live)
         self._mirror = Shares(traffic.mirror)
 
-    def observations(self, since: float) -> list[Observation]:
-        return [request for request in self._observations if request.at >= since]
+    def blocks(self, since: float) -> list[TrafficBlock]:
+        requests = [request for request in self._observations if request.at >= since]
+        return blocks_of(requests, BLOCK_S)
 
     async def score(self, request: web.Request) -> web.Response:
         body = await request.read()
@@ -51,14 +57,15 @@ class Splitter:
         name = named or self._live.pick()
         if name is None:
             return web.json_response({"error": "No deployment has traffic."}, status=404)
+        of_client = not is_own(request.headers)
         if not named and (mirrored := self._mirror.pick()):
-            copy = asyncio.create_task(self._ask(mirrored, body))
+            copy = asyncio.create_task(self._ask(mirrored, body, of_client))
             self._copies.add(copy)
             copy.add_done_callback(self._copies.discard)
-        return await self._ask(name, body)
+        return await self._ask(name, body, of_client)
 
-    async def _ask(self, name: str, body: bytes) -> web.Response:
-        """Return the answer as a client of Azure gets it."""
+    async def _ask(self, name: str, body: bytes, of_client: bool) -> web.Response:
+        """Return the answer as a client of Azure gets it; keep how long a client's took."""
         started, began = time.time(), time.perf_counter()
         headers = {"Content-Type": "application/json", "x-request-id": str(uuid.uuid4())}
         status, reason, answer, shown = 0, "", b"", 502
@@ -76,9 +83,10 @@ class Splitter:
             shown = 408
         except (aiohttp.ClientError, KeyError):
             pass  # no answer, or the deployment was deleted meanwhile
-        self._observations.append(
-            Observation(started, name, status, (time.perf_counter() - began) * 1000)
-        )
+        if of_client:
+            self._observations.append(
+                Observation(started, name, status, (time.perf_counter() - began) * 1000)
+            )
         error = {STATUS_HEADER: str(status), REASON_HEADER: reason} if shown == 424 else {}
         shown_headers = {
             DEPLOYMENT_HEADER: name,

@@ -36,7 +36,7 @@ class EndpointServer:
         app.router.add_put("/deployments/{name}", self._deploy)
         app.router.add_delete("/deployments/{name}", self._delete)
         app.router.add_get("/deployments/{name}/logs", self._logs)
-        app.router.add_get("/observations", self._observations)
+        app.router.add_get("/blocks", self._blocks)
         app.on_cleanup.append(self._close)
         return app
 
@@ -101,11 +101,9 @@ class EndpointServer:
         deployment = self._deployments.get(request.match_info["name"])
         return web.Response(text=deployment.lines() if deployment else "")
 
-    async def _observations(self, request: web.Request) -> web.Response:
+    async def _blocks(self, request: web.Request) -> web.Response:
         since = float(request.query["since"])
-        return web.json_response(
-            [[*vars(request).values()] for request in self._splitter.observations(since)]
-        )
+        return web.json_response([asdict(block) for block in self._splitter.blocks(since)])
 
     async def _close(self, _: web.Application) -> None:
         await asyncio.gather(*(deployment.stop() for deployment in self._deployments.values()))

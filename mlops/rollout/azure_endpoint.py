@@ -10,14 +10,12 @@ from typing import Any
 
 import httpx
 from azure.ai.ml import MLClient, load_online_endpoint
-from azure.identity import DefaultAzureCredential
 from azure.monitor.query import LogsQueryClient
 
 from azureml_scoring.client.async_client import TIMEOUT_S
 from mlops.endpoint import (
     EndpointAnswer,
     EndpointError,
-    Observation,
     Source,
     State,
     Status,
@@ -28,7 +26,9 @@ from mlops.rollout.azure_autoscale import Arm, AzureAutoscale
 from mlops.rollout.azure_calls import AzureCalls
 from mlops.rollout.azure_deployments import AzureDeployments, load
 from mlops.rollout.azure_scoring import AzureScoring
+from mlops.rollout.azure_sign_in import sign_in
 from mlops.rollout.azure_traffic_log import AzureTrafficLog
+from mlops.traffic_blocks import TrafficBlock
 
 POLL_S = 5
 """Time between looks at an endpoint that is being changed."""
@@ -49,9 +49,9 @@ def connect(
     log_workspace: str,
     models: Mapping[str, str] | None = None,
 ) -> AzureEndpoint:
-    """Connect to the endpoint ``name`` as the user who is signed in. ``log_workspace``: the id of
+    """Connect to the endpoint ``name`` by ``sign_in``. ``log_workspace``: the id of
     its Log Analytics workspace."""
-    credential = DefaultAzureCredential()
+    credential = sign_in()
     return AzureEndpoint(
         name,
         files,
@@ -174,8 +174,8 @@ class AzureEndpoint:
     def score(self, body: bytes, deployment: str | None = None) -> EndpointAnswer:
         return self._scoring.score(body, deployment)
 
-    def observations(self, since: float) -> Sequence[Observation]:
-        return self._log.observations(since)
+    def blocks(self, since: float) -> Sequence[TrafficBlock]:
+        return self._log.blocks(since)
 
     def _get(self) -> Any:
         return self._calls.ask(

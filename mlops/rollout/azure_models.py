@@ -10,12 +10,12 @@ from typing import Any
 
 from azure.ai.ml import MLClient
 from azure.core.exceptions import HttpResponseError
-from azure.identity import DefaultAzureCredential
 from azure.storage.blob import ContainerClient, StorageErrorCode
 
 from azureml_scoring.models.files import manifest, mlflow_folder
 from mlops.endpoint import EndpointError
 from mlops.rollout.azure_calls import AzureCalls
+from mlops.rollout.azure_sign_in import sign_in
 from mlops.rollout.model_reference import Registered
 
 DESCRIBING_FILES = (manifest.FILE_NAME, mlflow_folder.FILE_NAME)
@@ -30,9 +30,9 @@ PATIENCE_S = 60
 def connect(
     endpoint: str, *, subscription: str, resource_group: str, workspace: str
 ) -> AzureModels:
-    """Connect to the workspace's models as the user who is signed in. ``endpoint``: the one that
+    """Connect to the workspace's models by ``sign_in``. ``endpoint``: the one that
     will serve them, for errors."""
-    credential = DefaultAzureCredential()
+    credential = sign_in()
     ml = MLClient(
         credential,
         subscription,

@@ -3,29 +3,70 @@ Entra."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import httpx
+import orjson
 from azure.ai.ml import MLClient
 from azure.ai.ml.entities import EndpointAuthKeys
 
-from azureml_scoring.client.headers import DEPLOYMENT_HEADER
+from azureml_scoring.client import retry
+from azureml_scoring.client.headers import request_headers
 from azureml_scoring.client.model_status import model_status
-from mlops.endpoint import EndpointAnswer, EndpointError
+from azureml_scoring.client.retry import Again
+from mlops.endpoint import EndpointAnswer, EndpointError, NotReached
 from mlops.rollout.azure_calls import AzureCalls
+from mlops.rollout.own_requests import own_headers
+
+ATTEMPTS = 4
 
 
 class AzureScoring:
     """Scores rows on one endpoint."""
 
-    def __init__(self, calls: AzureCalls, ml: MLClient, http: httpx.Client, endpoint: str) -> None:
+    def __init__(
+        self,
+        calls: AzureCalls,
+        ml: MLClient,
+        http: httpx.Client,
+        endpoint: str,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._calls = calls
         self._ml = ml
         self._http = http
         self._endpoint = endpoint
+        self._sleep = sleep
         self._access: tuple[str, str] | None = None
 
     def score(self, body: bytes, deployment: str | None) -> EndpointAnswer:
-        """Score ``body``. 408, 429 and 5xx are answers too. Raises EndpointError if no deployment
-        was reached."""
+        """Score ``body``, again where the client of the service would try again. 408, 429 and 5xx
+        are answers too. Raises NotReached if there was no answer, EndpointError if none is to be
+        had."""
+        again_once = True
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                answer, again, pause = self._try(body, deployment, attempt)
+                failure = None
+            except httpx.RequestError as error:
+                again, pause = retry.after_failure(error), retry.pause_s({}, attempt)
+                failure = error
+            worth = again is Again.WHILE_ATTEMPTS_LAST or (again is Again.ONCE and again_once)
+            if attempt == ATTEMPTS or not worth or pause is None:
+                break
+            again_once = again_once and again is not Again.ONCE
+            self._sleep(pause)
+        if failure is not None:
+            raise NotReached(
+                f"{self._endpoint} can't be reached ({failure}); check the network and the proxy."
+            ) from failure
+        return answer
+
+    def _try(
+        self, body: bytes, deployment: str | None, attempt: int
+    ) -> tuple[EndpointAnswer, Again, float | None]:
+        """Return the answer, whether to try again, and after how many seconds."""
         response = self._post(body, deployment)
         if response.status_code == 401:  # a token expires, a key may be regenerated
             self._access = None
@@ -41,28 +82,28 @@ class AzureScoring:
                 if deployment
                 else f"No deployment of {self._endpoint} takes traffic; set some first."
             )
-        return EndpointAnswer(
-            model_status(response.status_code, response.headers),
-            response.content,
-            response.elapsed.total_seconds() * 1000,
-        )
+        status = model_status(response.status_code, response.headers)
+        again = retry.after_status(status, _document(response), response.headers)
+        answer = EndpointAnswer(status, response.content, response.elapsed.total_seconds() * 1000)
+        return answer, again, retry.pause_s(response.headers, attempt)
 
     def _post(self, body: bytes, deployment: str | None) -> httpx.Response:
         self._access = self._access or self._look_up()
-        url, authorization = self._access
-        headers = {"Content-Type": "application/json", "Authorization": authorization}
-        if deployment:
-            headers[DEPLOYMENT_HEADER] = deployment
-        try:
-            return self._http.post(url, content=body, headers=headers)
-        except httpx.RequestError as error:
-            raise EndpointError(
-                f"{url} can't be reached ({error}); check the network and the proxy."
-            ) from error
+        url, secret = self._access
+        return self._http.post(
+            url, content=body, headers=request_headers(secret, deployment) | own_headers()
+        )
 
     def _look_up(self) -> tuple[str, str]:
         endpoints, name = self._ml.online_endpoints, self._endpoint
         endpoint = self._calls.ask(f"look up endpoint {name}", lambda: endpoints.get(name))
         keys = self._calls.ask(f"get a key of {name}", lambda: endpoints.get_keys(name))
         secret = keys.primary_key if isinstance(keys, EndpointAuthKeys) else keys.access_token
-        return str(endpoint.scoring_uri), f"Bearer {secret}"
+        return str(endpoint.scoring_uri), str(secret)
+
+
+def _document(response: httpx.Response) -> object:
+    try:
+        return orjson.loads(response.content)
+    except ValueError:
+        return None

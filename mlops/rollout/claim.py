@@ -54,16 +54,17 @@ class EndpointClaim:
 
         self._endpoint.update(change)
 
-    def end(self, phase: RolloutPhase, traffic: Traffic) -> None:
-        """Record how the run ended. Raises Overtaken, also if the traffic is not ``traffic``."""
+    def end(self, phase: RolloutPhase, plan: Plan, final: Traffic | None) -> None:
+        """Record how the run ended, and set the traffic in the same update. ``final``: None to
+        leave it. Raises Overtaken, also if somebody has changed the traffic since the last step."""
 
         def change(status: Status) -> Status:
             record = self._own(status, RolloutPhase.ROLLING, phase)
-            if not same(status.traffic, traffic):
+            left = (plan.traffic(plan.last), plan.final)
+            if final and not any(same(status.traffic, one) for one in left):
                 raise Overtaken(by_hand(status.traffic))
-            return replace(
-                status, tags=replace(record, phase=phase, at=self._now()).on(status.tags)
-            )
+            tags = replace(record, phase=phase, at=self._now()).on(status.tags)
+            return Status(final or status.traffic, tags)
 
         self._endpoint.update(change)
 

@@ -74,24 +74,30 @@ def say_comparison(
     compared."""
     from mlops.rollout import comparison, comparison_picture
     from mlops.rollout.request_tally import RequestTally
-    from mlops.rollout.same_rows import agreement
+    from mlops.rollout.same_rows import SameRows
 
     picture = out / f"{endpoint.name}-{old}-{new}.svg"
     output.check(picture)
-    requests = endpoint.observations(since)
+    blocks = endpoint.blocks(since)
     after, before = (
-        RequestTally.of(request for request in requests if request.deployment == name)
+        RequestTally.of([block for block in blocks if block.deployment == name])
         for name in (new, old)
     )
-    if not (after.requests and before.requests):
+    if not (after.total and before.total):
         raise EndpointError(
             f"There are no requests to both {old} and {new} in that time; take more minutes."
         )
-    agreed = agreement(questions, endpoint, new, old)
+    agreed = None
+    if questions.rows:
+        same_rows = SameRows(questions, endpoint, new, old)
+        same_rows.ask_old()
+        agreed = same_rows.look()
     rows = comparison.compare(after, before, agreed)
     click.echo("\n".join(comparison.lines(rows, old, new)))
-    comparison_picture.write(picture, rows, {new: after.latencies, old: before.latencies})
+    comparison_picture.write(picture, rows, {new: after, old: before})
     click.echo(f"\nPicture: {picture}")
+    for line in comparison.too_little(after, before):
+        click.echo(f"note: {line}", err=True)
     for line in comparison.not_compared(agreed, old, new):
         click.echo(line)
     if agreed and not agreed.rows:

@@ -1,24 +1,28 @@
 """Compares two deployments, as in an A/B test: latency, errors and predictions, with confidence
-intervals."""
+intervals that hold though requests of the same time are alike."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
+from scipy import special
 
-from mlops.rollout.judge import Agreement
+from mlops.rollout.agreement import Agreement
 from mlops.rollout.request_tally import QUANTILES, RequestTally
+from mlops.traffic_blocks import LATENCY_RATIO
 
 CONFIDENCE = 0.95
 TAILS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
 RESAMPLES = 1000
-RESAMPLES_AT_ONCE = 50
-MAX_RESAMPLED_LATENCIES = 20_000
-"""If there are more, this many are drawn."""
+RESAMPLED_BLOCK_S = 300
+"""Longer than what makes requests alike: a pause, a slow spell, a burst of one client."""
+
+MIN_RESAMPLED_BLOCKS = 12
+MIN_BLOCKS_WITH_EVENTS = 8
+"""Fewer do not show how often bursts of errors come."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,31 @@ class ComparisonRow:
 def compare(
     new: RequestTally, old: RequestTally, agreement: Agreement | None, seed: int = 0
 ) -> list[ComparisonRow]:
-    """Compare latencies in milliseconds and rates in percent. ``seed``: of the resampling."""
+    """Compare latencies in milliseconds and rates in percent. ``seed``: of the resampling.
+
+    The intervals are those of a bootstrap of blocks of time, the same for both deployments (Künsch,
+    The jackknife and the bootstrap for general stationary observations, Ann. Stat. 17, 1989),
+    widened as Student's t is for few blocks.
+    """
+    after, before = _aligned(new, old)
     rng = np.random.default_rng(seed)
-    rows = [
-        _quantile(name, share, new, old, rng) for name, share in {"P50": 0.5, **QUANTILES}.items()
-    ]
-    rows += [_rate("errors", new.failed, new.requests, old.failed, old.requests)]
-    rows += [_rate("refusals", new.refused, new.requests, old.refused, old.requests)]
+    blocks = after.at.size
+    weights = rng.multinomial(blocks, np.full(blocks, 1 / max(blocks, 1)), RESAMPLES)
+    rows = []
+    for name, share in {"P50": 0.5, **QUANTILES}.items():
+        whole, other_whole = (
+            float(_quantiles(side.histogram.sum(axis=0, keepdims=True), share)[0])
+            for side in (before, after)
+        )
+        resampled = [_quantiles(weights @ side.histogram, share) for side in (after, before)]
+        rows.append(_row(name, "ms", whole, other_whole, resampled, blocks))
+    for name, part in (("errors", "failed"), ("refusals", "refused")):
+        rates = [_rates(getattr(side, part).sum(), side.requests.sum()) for side in (before, after)]
+        resampled = [
+            _rates(weights @ getattr(side, part), weights @ side.requests)
+            for side in (after, before)
+        ]
+        rows.append(_row(name, "%", float(rates[0]), float(rates[1]), resampled, blocks))
     if agreement and agreement.rows:
         low, high = _wilson(agreement.rows - agreement.same, agreement.rows)
         other = 100 * (1 - agreement.same / agreement.rows)
@@ -63,62 +85,53 @@ def compare(
     return rows
 
 
-def _quantile(
-    name: str, share: float, new: RequestTally, old: RequestTally, rng: np.random.Generator
+def _aligned(new: RequestTally, old: RequestTally) -> tuple[RequestTally, RequestTally]:
+    """Join both to the same blocks: of RESAMPLED_BLOCK_S, or shorter if there were too few."""
+    times = np.concatenate([new.at, old.at])
+    span = float(np.ptp(times)) if times.size else 0.0
+    length_s = min(RESAMPLED_BLOCK_S, max(span / MIN_RESAMPLED_BLOCKS, 1e-9))
+    new, old = new.joined(length_s), old.joined(length_s)
+    places = np.union1d(new.at // length_s, old.at // length_s)
+    return new.placed(places, length_s), old.placed(places, length_s)
+
+
+def _quantiles(histograms: np.ndarray, share: float) -> np.ndarray:
+    """Return the quantile of each histogram in milliseconds, interpolated within its bin; NaN if
+    the histogram is empty."""
+    counts = histograms.cumsum(axis=1)
+    if not counts.size or not counts[:, -1].all():
+        return np.full(len(histograms), math.nan)
+    wanted = share * counts[:, -1]
+    places = (counts < wanted[:, None]).sum(axis=1)
+    row = np.arange(len(histograms))
+    within = histograms[row, places]
+    part = (wanted - counts[row, places] + within) / within
+    quantiles: np.ndarray = LATENCY_RATIO ** (places - 0.5 + part)
+    return quantiles
+
+
+def _rates(events: np.ndarray, requests: np.ndarray) -> np.ndarray:
+    """Return events in percent of the requests; NaN if there are none."""
+    unknown = np.full(np.shape(requests), math.nan)
+    shares: np.ndarray = np.divide(events, requests, out=unknown, where=requests > 0)
+    return 100 * shares
+
+
+def _row(
+    what: str, unit: str, before: float, after: float, resampled: list[np.ndarray], blocks: int
 ) -> ComparisonRow:
-    values, others = (_drawn(side.latencies, rng) for side in (new, old))
-    before, after = old.quantile(share), new.quantile(share)
-    low = high = math.nan
-    if min(values.size, others.size) > 1:
-        low, high = _bootstrapped(values, others, share, rng)
-    return ComparisonRow(name, "ms", before, after, after - before, low, high)
-
-
-def _bootstrapped(
-    values: np.ndarray, others: np.ndarray, share: float, rng: np.random.Generator
-) -> tuple[float, float]:
-    """Return the interval of the quantile's difference, by the percentiles of resamples."""
-    differences = []
-    for _ in range(RESAMPLES // RESAMPLES_AT_ONCE):
-        one, other = (
-            np.quantile(rng.choice(side, (RESAMPLES_AT_ONCE, side.size)), share, axis=1)
-            for side in (values, others)
-        )
-        differences.append(one - other)
-    low, high = np.quantile(differences, TAILS)
-    return float(low), float(high)
-
-
-def _drawn(latencies: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return (
-        latencies
-        if latencies.size <= MAX_RESAMPLED_LATENCIES
-        else rng.choice(latencies, MAX_RESAMPLED_LATENCIES, replace=False)
-    )
-
-
-def _rate(
-    what: str, events: int, requests: int, other_events: int, other_requests: int
-) -> ComparisonRow:
-    """Compare rates by Newcombe's interval of their difference, from Wilson's of each."""
-    if not requests or not other_requests:
-        return ComparisonRow(what, "%", math.nan, math.nan, math.nan, math.nan, math.nan)
-    after, before = events / requests, other_events / other_requests
-    (low, high), (other_low, other_high) = (
-        _wilson(events, requests),
-        _wilson(other_events, other_requests),
-    )
-    difference = after - before
-    least = difference - math.hypot(after - low, other_high - before)
-    most = difference + math.hypot(high - after, before - other_low)
-    return ComparisonRow(
-        what, "%", *(100 * value for value in (before, after, difference, least, most))
-    )
+    difference, low, high = after - before, math.nan, math.nan
+    differences = resampled[0] - resampled[1]
+    if blocks > 1 and not np.isnan(differences).any():
+        wider = special.stdtrit(blocks - 1, TAILS[1]) / special.ndtri(TAILS[1])
+        wider *= math.sqrt(blocks / (blocks - 1))
+        low, high = difference + wider * (np.quantile(differences, TAILS) - difference)
+    return ComparisonRow(what, unit, before, after, difference, float(low), float(high))
 
 
 def _wilson(events: int, requests: int) -> tuple[float, float]:
     """Return Wilson's interval of a share."""
-    z = NormalDist().inv_cdf(TAILS[1])
+    z = special.ndtri(TAILS[1])
     width = z * math.sqrt(4 * events * (requests - events) / requests + z**2)
     low, high = ((2 * events + z**2 + sign * width) / (2 * (requests + z**2)) for sign in (-1, 1))
     return low, high
@@ -145,14 +158,36 @@ def lines(rows: Sequence[ComparisonRow], old: str, new: str) -> list[str]:
     ]
 
 
+def too_little(new: RequestTally, old: RequestTally) -> list[str]:
+    """Return a warning for each interval that too little stands behind."""
+    after, before = _aligned(new, old)
+    blocks = after.at.size
+    length_s = float(np.diff(after.at).min()) if blocks > 1 else 0.0
+    warnings = []
+    if length_s < RESAMPLED_BLOCK_S:
+        warnings.append(
+            f"There is less than {MIN_RESAMPLED_BLOCKS * RESAMPLED_BLOCK_S / 60:.0f} min of "
+            f"requests, so the intervals may leave out what lasts longer than {length_s:.0f} s; "
+            "compare again later, with more --minutes."
+        )
+    for name, part in (("errors", "failed"), ("refusals", "refused")):
+        events = np.count_nonzero(getattr(after, part) + getattr(before, part))
+        if 0 < events < MIN_BLOCKS_WITH_EVENTS:
+            warnings.append(
+                f"The interval of the {name} stands on {events} of {blocks} blocks of time with "
+                "any; compare again later, with more --minutes."
+            )
+    return warnings
+
+
 def not_compared(agreement: Agreement | None, old: str, new: str) -> list[str]:
     """Return a line for each thing that was not compared."""
     if agreement is None:
         return ["Not compared: predictions; give rows by --sample."]
-    silent = {old: agreement.old_silent, new: agreement.new_silent}
+    silent = {old: agreement.left_out, new: agreement.silent}
+    rows_given = agreement.asked + agreement.left_out
     return [
-        f"Not compared: predictions for {rows} of {agreement.asked} rows, which {name} does not "
-        f"answer."
+        f"Not compared: predictions for {rows} of {rows_given} rows, which {name} does not answer."
         for name, rows in silent.items()
         if rows
     ]

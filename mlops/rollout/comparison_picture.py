@@ -11,17 +11,20 @@ from matplotlib.figure import Figure
 
 from mlops import output
 from mlops.rollout.comparison import CONFIDENCE, ComparisonRow
+from mlops.rollout.request_tally import RequestTally
 from mlops.svg import picture
+from mlops.traffic_blocks import LATENCY_RATIO
 
 
-def write(file: Path, rows: Sequence[ComparisonRow], latencies: Mapping[str, np.ndarray]) -> None:
-    """Write the picture as SVG or PNG, by the file's name. ``latencies``: by deployment, in
-    milliseconds. Raises StartupError if the file must not be overwritten."""
+def write(file: Path, rows: Sequence[ComparisonRow], tallies: Mapping[str, RequestTally]) -> None:
+    """Write the picture as SVG or PNG, by the file's name. ``tallies``: by deployment. Raises
+    StartupError if the file must not be overwritten."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     spread, differences = figure.subplots(1, 2)
-    for name, values in latencies.items():
-        if values.size:
-            spread.plot(np.sort(values), np.linspace(0, 1, values.size), label=name)
+    for name, tally in tallies.items():
+        counts = tally.histogram.sum(axis=0).cumsum()
+        if counts.size and counts[-1]:
+            spread.plot(LATENCY_RATIO ** np.arange(counts.size), counts / counts[-1], label=name)
     spread.set(xlabel="latency, ms", ylabel="share of requests that took no longer", xscale="log")
     spread.legend()
     known = [row for row in rows if not math.isnan(row.low)]

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
-from mlops.endpoint import Endpoint, State, Status, Traffic, same
+from mlops.endpoint import Endpoint, EndpointError, State, Status, Traffic, same
 from mlops.rollout.claim import EndpointClaim, Overtaken
 from mlops.rollout.ending import end
+from mlops.rollout.hold import Decision, undecided
 from mlops.rollout.journal import Event, Journal, RolloutOutcome
-from mlops.rollout.judge import Finding, Rules, breaches, judge, proven
-from mlops.rollout.plan import COMPARING_ACTIONS, Action, Plan, Step, not_checked
+from mlops.rollout.judge import Rules, Standing, breaches, predictions
+from mlops.rollout.plan import COMPARING_ACTIONS, Action, Inconclusive, Plan, Step, not_checked
 from mlops.rollout.questions import Questions, require
 from mlops.rollout.record import Record, new_run
-from mlops.rollout.request_tally import RequestTally
-from mlops.rollout.same_rows import agreement, answered
+from mlops.rollout.same_rows import SameRows
 from mlops.rollout.start_check import start_check
+from mlops.rollout.watch import Look, Watch
 from mlops.rollout.way_back import note_overtaken, put_back
 
 LOOK_S = 10
@@ -30,6 +31,11 @@ LOOK_S = 10
 
 class Breach(Exception):
     """The new deployment failed a check; the message says which."""
+
+
+class Undecided(Exception):
+    """Nothing speaks against the new deployment, but it could not be judged in time. The message
+    says what would decide it."""
 
 
 class Interrupted(BaseException):
@@ -67,7 +73,8 @@ class Rollout:
         self._clock = clock
         self._timer = timer
         self._sleep = sleep
-        self._both_live: tuple[float, float] | None = None
+        self._watch = Watch(endpoint, rules)
+        self._same_rows: SameRows | None = None
         self._compared = False
 
     def run(self) -> RolloutOutcome:
@@ -86,9 +93,7 @@ class Rollout:
         try:
             self._claim.take(self._plan, check)
             for step in steps:
-                before = next((event for event in done if event["step"] == asdict(step)), None)
-                if before:
-                    self._both_live = before["both_live"] or self._both_live
+                if any(event["step"] == asdict(step) for event in done):
                     self._proven(step)
                 else:
                     self._take(step)
@@ -98,9 +103,14 @@ class Rollout:
             return note_overtaken(self._journal, other)
         except Breach as breach:
             return self._put_back(str(breach), RolloutOutcome.ROLLED_BACK)
+        except Undecided as doubt:
+            if self._plan.inconclusive is Inconclusive.HOLD:
+                return self._end(str(doubt), RolloutOutcome.INCONCLUSIVE)
+            return self._put_back(str(doubt), RolloutOutcome.INCONCLUSIVE)
         except BaseException as error:  # any at all: nobody else would put the traffic back
             return self._put_back(str(error) or type(error).__name__, RolloutOutcome.INTERRUPTED)
-        return self._end()
+        waived = f"; {not_checked(self._plan.unchecked)}" if self._plan.unchecked else ""
+        return self._end(f"every step was proven{waived}")
 
     def _earlier(self, status: Status) -> list[Event]:
         """Return the events of an earlier rollout to continue. None are left if its new deployment
@@ -122,25 +132,27 @@ class Rollout:
             sleep=self._sleep,
         )
 
-    def _end(self) -> RolloutOutcome:
-        waived = f"; {not_checked(self._plan.unchecked)}" if self._plan.unchecked else ""
-        return end(
-            self._endpoint, self._plan, self._journal, self._claim, f"every step was proven{waived}"
-        )
+    def _end(self, reason: str, outcome: RolloutOutcome | None = None) -> RolloutOutcome:
+        return end(self._endpoint, self._plan, self._journal, self._claim, reason, outcome=outcome)
 
     def _check_questions(self, done: Sequence[Event]) -> None:
-        """Raise EndpointError if a check has no rows to ask.
+        """Let the old deployment answer the rows. Raises EndpointError if a check has nothing to
+        ask.
 
-        If rows were compared already, the old deployment is not asked again: it may have died
-        since, and the new one is the way out.
+        If an earlier step has compared them, the old one may have died since, and the new one is
+        the way out.
         """
-        require(self._questions, self._plan.unchecked)
-        if self._questions.rows and not any(
-            event["step"]["action"] in COMPARING_ACTIONS for event in done
-        ):
-            self._questions = answered(
-                self._questions, self._endpoint, self._plan.old, self._rules.agreement
-            )
+        require(self._questions, self._plan.unchecked, self._rules.agreement)
+        if not self._questions.rows:
+            return
+        same_rows = SameRows(self._questions, self._endpoint, self._plan.new, self._plan.old)
+        try:
+            same_rows.ask_old(self._rules.agreement)
+        except EndpointError:
+            if not any(event["step"]["action"] in COMPARING_ACTIONS for event in done):
+                raise
+        else:
+            self._same_rows = same_rows
 
     def _take(self, step: Step) -> None:
         """Take a step and return once it is proven. Raises Breach."""
@@ -154,8 +166,7 @@ class Rollout:
         self._proven(step)
 
     def _proven(self, step: Step) -> None:
-        self._compared = self._compared or step.action in COMPARING_ACTIONS
-        self._journal.write("proven", step=asdict(step), both_live=self._both_live)
+        self._journal.write("proven", step=asdict(step))
 
     def _deploy(self) -> None:
         new = self._plan.new
@@ -175,29 +186,46 @@ class Rollout:
                 f"{wrong}"
             )
 
+    def _compare_all(self) -> None:
+        """Compare all predictions once, before clients meet the new deployment. Raises Breach, and
+        Undecided if these rows can't tell: waiting does not change them."""
+        if self._same_rows is None or self._compared:
+            return
+        agreement = self._same_rows.look()
+        finding = predictions(agreement, self._rules)
+        text = f"before {self._plan.new} has any traffic: {finding.text}"
+        if finding.standing is Standing.BREACH:
+            raise Breach(text)
+        if finding.standing is Standing.OPEN and not agreement.silent:
+            raise Undecided(text)
+        self._compared = True
+
     def _hold(self, step: Step) -> None:
         wanted = self._plan.traffic(step)
         self._claim.check()
+        self._compare_all()
         self._endpoint.copy_autoscale(self._plan.old, self._plan.new, floor=True)
         self._claim.direct(wanted)
         share = wanted.live.get(self._plan.new, 0)
         self._journal.write(
             "traffic", share=share, live=dict(wanted.live), mirror=dict(wanted.mirror)
         )
+        hold = self._plan.hold(step)
         begun = self._timer()
-        keeping = step.action is Action.KEEP
-        least = self._plan.keep_s if keeping else self._plan.hold_s
-        for elapsed in self._looks(begun, least):
-            findings = self._look(elapsed, wanted)
-            if reasons := breaches(findings):
-                raise Breach(f"at {step}: {'; '.join(reasons)}")
-            if elapsed >= least and (keeping or proven(findings)):
+        for elapsed in self._looks(begun, hold.least_s):
+            look = self._look(elapsed, wanted)
+            decision = hold.decide(look.findings, elapsed)
+            if decision is Decision.BREACH:
+                raise Breach(f"at {step}: {'; '.join(breaches(look.findings))}")
+            if decision is Decision.PROVEN:
                 return
-            if elapsed >= max(self._plan.patience_s, least):
-                missing = [finding.text for finding in findings if finding.standing == "open"]
-                raise Breach(
-                    f"at {step}, after {elapsed:.0f} s, this is not proven: {'; '.join(missing)}"
-                )
+            if decision is Decision.INCONCLUSIVE:
+                doubt = undecided(look.findings, look.fewest, self._rules.requests, elapsed)
+                raise Undecided(f"at {step}, after {elapsed:.0f} s, this is not decided: {doubt}")
+            if look.old_is_out and self._plan.is_control(wanted):  # clients must not suffer for it
+                self._plan = replace(self._plan, control=0)
+                self._hold(step)
+                return
 
     def _looks(self, begun: float, least: float) -> Iterator[float]:
         """Sleep between looks; yield the seconds since ``begun``."""
@@ -205,40 +233,22 @@ class Rollout:
             self._sleep(min(LOOK_S, max(least / 5, 0.2)))
             yield self._timer() - begun
 
-    def _look(self, elapsed: float, wanted: Traffic) -> list[Finding]:
-        """Judge both deployments by their requests; the old one, if it has none now, by its last.
-
-        Raises Breach if somebody else has directed the traffic: the next step must not overrule
-        that.
-        """
-        now = self._clock()
-        since = now - elapsed
+    def _look(self, elapsed: float, wanted: Traffic) -> Look:
+        """Judge both deployments by their requests since the step began. Raises Breach if somebody
+        else has directed the traffic: the next step must not overrule that."""
+        since = self._clock() - elapsed
         traffic = self._claim.check()
         if not same(traffic, wanted):
             raise Breach(
                 f"somebody else has directed the traffic: live {traffic.live}, "
                 f"mirror {traffic.mirror}"
             )
-        if self._plan.old in wanted.live:
-            self._both_live = (since, now)
-        begin, end = self._both_live or (since, now)
-        requests = self._endpoint.observations(min(begin, since))
-        new = RequestTally.of(
-            request
-            for request in requests
-            if request.deployment == self._plan.new and request.at >= since
-        )
-        old = RequestTally.of(
-            request
-            for request in requests
-            if request.deployment == self._plan.old and begin <= request.at <= end
-        )
-        agreed = agreement(self._questions, self._endpoint, self._plan.new, self._plan.old)
-        findings = judge(new, old, agreed, self._rules, compared=self._compared)
+        agreed = self._same_rows.look() if self._same_rows else None
+        look = self._watch.look(self._plan, since, agreed, controlled=self._plan.old in wanted.live)
         self._journal.write(
             "look",
-            findings=[asdict(finding) for finding in findings],
-            new=new.figures(),
-            old=old.figures(),
+            findings=[asdict(finding) for finding in look.findings],
+            new=look.new.figures(),
+            old=look.old.figures(),
         )
-        return findings
+        return look

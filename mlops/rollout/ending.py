@@ -1,4 +1,5 @@
-"""Ends a rollout once every step was proven. No failure here brings the old deployment back."""
+"""Ends a rollout once every step was proven, or where a person is to decide. No failure here brings
+the old deployment back."""
 
 from __future__ import annotations
 
@@ -18,20 +19,21 @@ def end(
     reason: str,
     *,
     delete: bool = True,
+    outcome: RolloutOutcome | None = None,
 ) -> RolloutOutcome:
-    """Record in the tags how the rollout ended, lower the new deployment's minimum of instances,
-    and delete the old deployment.
+    """End the control and record in the tags how the rollout ended; lower the new deployment's
+    minimum of instances, and delete the old deployment.
 
-    ``delete``: False if a process that may have been deleting it has died.
+    ``delete``: False if a process that may have been deleting it has died. ``outcome``: given if
+    not every step was proven; then the traffic stays as it is.
     """
-    held, deletes = plan.last.action is Action.LIVE, plan.steps[-1].action is Action.DELETE
-    outcome, phase = (
-        (RolloutOutcome.HELD, RolloutPhase.HELD)
-        if held
-        else (RolloutOutcome.PROMOTED, RolloutPhase.PROMOTED)
-    )
+    held = outcome is not None or plan.last.action is Action.LIVE
+    deletes = not held and plan.steps[-1].action is Action.DELETE
+    phase = RolloutPhase.HELD if held else RolloutPhase.PROMOTED
+    final = plan.final if outcome is None else None
+    outcome = outcome or (RolloutOutcome.HELD if held else RolloutOutcome.PROMOTED)
     try:
-        unrecorded = _record(endpoint, claim, phase, plan.traffic(plan.last))
+        unrecorded = _record(endpoint, claim, phase, plan, final)
         left = [*unrecorded, *_lower_minimum(endpoint, plan)]
         if deletes and delete and not unrecorded:
             left += _delete(endpoint, plan, claim)
@@ -44,16 +46,27 @@ def end(
 
 
 def _record(
-    endpoint: Endpoint, claim: EndpointClaim, phase: RolloutPhase, traffic: Traffic
+    endpoint: Endpoint,
+    claim: EndpointClaim,
+    phase: RolloutPhase,
+    plan: Plan,
+    final: Traffic | None,
 ) -> list[str]:
-    """Record the end; return what is left if that fails. Raises Overtaken."""
-    try:
-        claim.end(phase, traffic)
-    except Overtaken:
-        raise
-    except EndpointError as error:
-        return [f"the tags of {endpoint.name}, which may say {RolloutPhase.ROLLING}: {error}"]
-    return []
+    """Record the end and set the final traffic; return what is left if that fails twice. Raises
+    Overtaken."""
+    for _ in range(2):
+        try:
+            claim.end(phase, plan, final)
+        except Overtaken:
+            raise
+        except EndpointError as error:
+            failure = error
+        else:
+            return []
+    return [
+        f"the tags of {endpoint.name}, which may say {RolloutPhase.ROLLING}, and what "
+        f"{plan.old} still has of the traffic: {failure}"
+    ]
 
 
 def _lower_minimum(endpoint: Endpoint, plan: Plan) -> list[str]:

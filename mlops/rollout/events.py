@@ -32,6 +32,7 @@ strict = with_config(ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 class RolloutOutcome(StrEnum):
     PROMOTED = "promoted"
     HELD = "held"
+    INCONCLUSIVE = "inconclusive"
     INTERRUPTED = "interrupted"
     ROLLED_BACK = "rolled back"
     STUCK = "stuck"
@@ -89,7 +90,6 @@ class Proven(TypedDict):
     at: Time
     event: Literal["proven"]
     step: Taken
-    both_live: tuple[Time, Time] | None
 
 
 @strict

@@ -18,7 +18,11 @@ from mlops.rollout.events import Event, RolloutOutcome, read
 
 __all__ = ["Event", "Journal", "RolloutOutcome"]
 
-CONTINUED_AFTER = {RolloutOutcome.HELD, RolloutOutcome.INTERRUPTED}
+CONTINUED_AFTER = {
+    RolloutOutcome.HELD,
+    RolloutOutcome.INCONCLUSIVE,
+    RolloutOutcome.INTERRUPTED,
+}
 """After these the next rollout of the same deployment goes on where the last one ended."""
 
 FRESH_S = 24 * 3600

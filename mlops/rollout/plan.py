@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from azureml_scoring.client.headers import DEPLOYMENT_HEADER
 from mlops.endpoint import Traffic
+from mlops.rollout.hold import Hold
 
 
 class Action(StrEnum):
@@ -30,6 +31,15 @@ class Check(StrEnum):
     PREDICTIONS = "predictions"
 
 
+class Inconclusive(StrEnum):
+    """What to do about a share that too few requests came in to judge: give all traffic to the old
+    deployment, hold the share until a person decides, or wait on."""
+
+    BACK = "back"
+    HOLD = "hold"
+    WAIT = "wait"
+
+
 @dataclass(frozen=True)
 class Step:
     action: Action
@@ -44,8 +54,10 @@ class Plan:
     """The steps from ``old`` to ``new``.
 
     ``hold_s``: how long each share is held at least. ``patience_s``: how long it is held for enough
-    requests to judge it. ``keep_s``: how long the old deployment is kept, without traffic, once the
-    new one has all of it. ``unchecked``: the waived checks.
+    requests to judge it. ``keep_s``: how long the old deployment is kept then. ``control``: percent
+    of the traffic that stays on it till the end of that, to compare requests of the same time.
+    ``inconclusive``: what to do about a share that can't be judged by then. ``unchecked``: the
+    waived checks.
     """
 
     old: str
@@ -54,6 +66,8 @@ class Plan:
     hold_s: float = 300
     patience_s: float = 3600
     keep_s: float = 1800
+    control: int = 10
+    inconclusive: Inconclusive = Inconclusive.BACK
     unchecked: tuple[Check, ...] = ()
 
     @property
@@ -69,9 +83,30 @@ class Plan:
         """Return the traffic during ``step``."""
         if step.action is Action.MIRROR:
             return Traffic({self.old: 100}, {self.new: step.percent})
-        share = 100 if step.action in (Action.KEEP, Action.DELETE) else step.percent
-        live = {self.old: 100 - share, self.new: share}
-        return Traffic({name: percent for name, percent in live.items() if percent})
+        share = min(100 if step.action is Action.KEEP else step.percent, self._most)
+        return Traffic({self.old: 100 - share, self.new: share}).without_zeros()
+
+    @property
+    def _most(self) -> int:
+        """The largest share that is judged, in percent."""
+        return 100 - self.control if self.last.action is Action.KEEP else 100
+
+    @property
+    def final(self) -> Traffic:
+        """The traffic once every step is proven."""
+        kept = self.last.action is Action.KEEP
+        return Traffic({self.new: 100}) if kept else self.traffic(self.last)
+
+    def is_control(self, traffic: Traffic) -> bool:
+        """True if the old deployment only has traffic to be compared with."""
+        return traffic != self.final and traffic == self.traffic(self.last)
+
+    def hold(self, step: Step) -> Hold:
+        """Return how long the share of ``step`` is held."""
+        keeping = step.action is Action.KEEP
+        waits = self.inconclusive is Inconclusive.WAIT and not keeping
+        patience_s = None if waits else self.patience_s
+        return Hold(self.keep_s if keeping else self.hold_s, patience_s, keeping)
 
     def lines(self) -> list[str]:
         """Describe the plan, one step a line."""
@@ -80,17 +115,27 @@ class Plan:
             Action.GOLDEN: f"ask {self.new} its golden rows, by the header {DEPLOYMENT_HEADER}",
             Action.MIRROR: f"mirror {{percent}} % of the requests to {self.new}; judge",
             Action.LIVE: f"traffic {{percent}} % to {self.new}; judge",
-            Action.KEEP: f"keep {self.old} without traffic for {_minutes(self.keep_s)}; judge",
+            Action.KEEP: (
+                f"keep {self.old} for {_minutes(self.keep_s)}; judge; "
+                f"then all traffic to {self.new}"
+            ),
             Action.DELETE: f"delete {self.old}",
         }
-        hold = (
-            f"each share is held for {_minutes(self.hold_s)} at least, "
-            f"{_minutes(self.patience_s)} at most"
-        )
+        most = {
+            Inconclusive.BACK: f"{_minutes(self.patience_s)} at most, then all goes back",
+            Inconclusive.HOLD: f"{_minutes(self.patience_s)} at most, then a person decides",
+            Inconclusive.WAIT: "and until it can be judged",
+        }[self.inconclusive]
+        hold = f"each share is held for {_minutes(self.hold_s)} at least, {most}"
         lines = [
-            f"{n}. {texts[step.action].format(percent=step.percent)}"
+            f"{n}. {texts[step.action].format(percent=min(step.percent, self._most))}"
             for n, step in enumerate(self.steps, 1)
         ]
+        if self.final != self.traffic(self.last):
+            lines.append(
+                f"{self.old} keeps {self.control} % of the traffic to the end of step "
+                f"{self.steps.index(self.last) + 1}, as the control"
+            )
         lines.append(
             f"{hold}; on a breach, an error or an interrupt all traffic goes back to {self.old}"
         )

@@ -15,6 +15,8 @@ from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.golden_check import same_answers
 from mlops.endpoint import Endpoint, EndpointAnswer, EndpointError
+from mlops.rollout.agreement import fewest_rows
+from mlops.rollout.drawn_rows import drawn_rows
 from mlops.rollout.plan import Check
 from mlops.rollout.row_answers import predictions
 
@@ -36,10 +38,10 @@ class Questions:
 
     @classmethod
     def of(cls, packaged: Manifest, sample: Questions | None = None) -> Questions:
-        """Make the questions for a packaged model: the rows of ``sample``, or else its golden
-        rows."""
+        """Make the questions for a packaged model: the rows of ``sample``, or else rows drawn like
+        its golden rows."""
         names = packaged.contract.names
-        golden = cls(rows=packaged.golden_rows, columns=names and list(names))
+        golden = cls(rows=drawn_rows(packaged.golden_rows), columns=names and list(names))
         golden_requests = [
             (golden.request(packaged.golden_rows) | {"method": method}, answers)
             for method, answers in packaged.golden_answers.items()
@@ -85,21 +87,34 @@ class Questions:
         )
 
 
-def require(questions: Questions, waived: Collection[Check]) -> None:
+def require(questions: Questions, waived: Collection[Check], agreement: float) -> None:
     """Raise EndpointError, which says what to give, if a check has no rows to ask and is not
-    waived."""
+    waived, or too few to prove that a share of ``agreement`` agrees."""
     gaps = questions.gaps(waived)
-    if not gaps:
-        return
-    give = (
-        "the folder that `mlops package` wrote by --artifact"
-        if Check.GOLDEN in gaps
-        else "rows by --sample"
-    )
-    flags = " ".join(f"--without {check}" for check in gaps)
-    raise EndpointError(
-        f"There is nothing to check {' and '.join(gaps)} by; give {give}, or go on with {flags}."
-    )
+    if gaps:
+        give = (
+            "the folder that `mlops package` wrote by --artifact"
+            if Check.GOLDEN in gaps
+            else "rows by --sample"
+        )
+        flags = " ".join(f"--without {check}" for check in gaps)
+        raise EndpointError(
+            f"There is nothing to check {' and '.join(gaps)} by; give {give}, or go on with "
+            f"{flags}."
+        )
+    if Check.PREDICTIONS not in waived:
+        require_enough(questions, agreement)
+
+
+def require_enough(questions: Questions, agreement: float) -> None:
+    """Raise EndpointError if too few rows are compared to prove anything by them."""
+    count, fewest = len(questions.rows), fewest_rows(agreement)
+    if count < fewest:
+        raise EndpointError(
+            f"{count} rows can't prove that {agreement:.0%} of all predictions agree, not even if "
+            f"these do; give {fewest} or more by --sample, demand less by --agreement, or go on "
+            f"with --without {Check.PREDICTIONS}."
+        )
 
 
 def table(sample: Path, features: Sequence[Feature]) -> Questions:

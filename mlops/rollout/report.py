@@ -37,6 +37,7 @@ time { white-space: nowrap; color: #666; }
 <h1>{{ title }}: <span class="{{ 'promoted' if fine else 'back' }}">{{ outcome }}</span></h1>
 <p>{{ reason }}{% if left %} Left: {{ left }}.{% endif %}</p>
 {% if unchecked %}<p class="back">{{ unchecked }}</p>
+{% endif %}{% if predictions %}<p>{{ predictions }}.</p>
 {% endif %}{{ picture | safe }}
 <table>
 {% for at, line, kind in lines %}<tr class="{{ kind }}"><td><time>{{ at }}</time></td>
@@ -59,12 +60,25 @@ def write(events: Sequence[Event], file: Path, slo: Slo) -> None:
         reason=f"{ended['reason'][:1].upper()}{ended['reason'][1:]}." if over else "",
         left=", ".join(ended["left"]) if over else "",
         unchecked=f"Not checked: {', '.join(unchecked)}." if unchecked else "",
+        predictions=_predictions(events),
         picture=_picture(events, slo),
         lines=[(_time(event["at"]), line_of(event), event["event"]) for event in events],
         good=NEW_COLOUR,
         bad=BAD_COLOUR,
     )
     output.write(file, text)
+
+
+def _predictions(events: Sequence[Event]) -> str:
+    """Return what the last look says of the predictions: also where a few rows may differ."""
+    texts = [
+        finding["text"]
+        for event in events
+        if event["event"] == "look"
+        for finding in event["findings"]
+        if finding["check"] == "predictions" and finding["standing"] != "unchecked"
+    ]
+    return f"{texts[-1][:1].upper()}{texts[-1][1:]}" if texts else ""
 
 
 def _picture(events: Sequence[Event], slo: Slo) -> str:

@@ -14,17 +14,25 @@ from mlops.failure import sentence
 from mlops.quantity_options import QuantityType
 from mlops.rollout import progress, targets
 from mlops.rollout.claim import check_free
-from mlops.rollout.dry_run import say_plan
+from mlops.rollout.dry_run import say_plan, say_power
 from mlops.rollout.guard import Task, guarded
 from mlops.rollout.journal import Journal, RolloutOutcome
 from mlops.rollout.judge import Rules
 from mlops.rollout.options import FILE, MODEL_DIR, OUT, in_workspace, journal_of
-from mlops.rollout.plan import Check, Plan, not_checked, steps
+from mlops.rollout.plan import Check, Inconclusive, Plan, not_checked, steps
 from mlops.rollout.preparation import Preparation
 from mlops.rollout.questions import require
 from mlops.slo import Slo
 
+INCONCLUSIVE_STATUS = 3
+"""Exit status if nothing spoke against the new deployment, and too little for it."""
+
 CHECK = click.Choice([str(check) for check in Check])
+STATUSES = {
+    RolloutOutcome.PROMOTED: 0,
+    RolloutOutcome.HELD: 0,
+    RolloutOutcome.INCONCLUSIVE: INCONCLUSIVE_STATUS,
+}
 DEFAULT_SHARES = "10,50,100"
 
 
@@ -47,6 +55,12 @@ def _shares(_: click.Context, __: click.Parameter, value: str) -> list[int]:
     "only_plan",
     is_flag=True,
     help="Print the steps and do nothing. This works without Azure.",
+)
+@click.option(
+    "--power",
+    "only_power",
+    is_flag=True,
+    help="Say what the last hour's traffic could prove, and in which time, and do nothing.",
 )
 @click.option(
     "--hold",
@@ -75,13 +89,26 @@ def _shares(_: click.Context, __: click.Parameter, value: str) -> list[int]:
     "--patience-minutes",
     type=QuantityType(MINUTES),
     default=60.0,
-    help="How long a share is held for enough requests.",
+    help="How long a share is held for enough requests to judge it.",
 )
 @click.option(
     "--keep-minutes",
     type=QuantityType(MINUTES),
     default=30.0,
-    help="How long the old deployment is kept without traffic before it is deleted.",
+    help="How long the old deployment is kept before it is deleted.",
+)
+@click.option(
+    "--control",
+    type=QuantityType(WHOLE_PERCENT.within(0, 50)),
+    default=10,
+    help="Share of the traffic that stays on the old deployment until then, to compare with.",
+)
+@click.option(
+    "--inconclusive",
+    type=click.Choice([str(answer) for answer in Inconclusive]),
+    default=str(Inconclusive.BACK),
+    help="What to do about a share that can't be judged by then: give all traffic back, hold the "
+    "share for a person to decide, or wait on.",
 )
 @click.option("--keep-old", is_flag=True, help="Never delete the old deployment.")
 @click.option(
@@ -131,12 +158,15 @@ def rollout(
     workspace: targets.Workspace | None,
     deployment_file: Path,
     only_plan: bool,
+    only_power: bool,
     hold: int | None,
     traffic: list[int],
     mirror: int,
     step_minutes: float,
     patience_minutes: float,
     keep_minutes: float,
+    control: int,
+    inconclusive: str,
     keep_old: bool,
     requests: int,
     p95_ms: float,
@@ -154,9 +184,9 @@ def rollout(
     It is deployed without traffic, asked its golden rows, gets mirrored requests, then rising
     shares. It must keep the SLO, be no slower, fail no more often and predict the same as the
     deployment that it replaces. After a breach, a timeout or an interrupt all traffic goes back,
-    and the reason is printed. The exit status is 0 only if all went well. Run again after an
-    interrupt, it goes on where it stopped. If a check has no rows to ask, the rollout does not
-    begin, unless you waive the check by --without.
+    and the reason is printed. The exit status is 0 only if all went well, and 3 if too few requests
+    came to judge by. Run again after that or an interrupt, it goes on where it stopped. If a check
+    has no rows to ask, the rollout does not begin, unless you waive the check by --without.
 
     Example: mlops rollout endpoints/green-deployment.yml --sample validation.csv
     """
@@ -178,16 +208,21 @@ def rollout(
         hold_s=60 * step_minutes,
         patience_s=60 * patience_minutes,
         keep_s=60 * keep_minutes,
+        control=control,
+        inconclusive=Inconclusive(inconclusive),
         unchecked=waived,
     )
     if only_plan or workspace is None:
-        say_plan(plan, prepared, workspace)
+        say_plan(plan, prepared, workspace, agreement)
         return
-    rules = Rules(Slo(p95_ms, p99_ms, error_rate), requests=requests, agreement=agreement)
+    slo = Slo(p95_ms, p99_ms, error_rate)
+    rules = Rules(slo, requests=requests, agreement=agreement).paced(60 * step_minutes)
+    if only_power:
+        connect = targets.connector(workspace, document["endpoint_name"], {})
+        say_power(connect(), plan, rules)
+        return
     outcome = _roll_out(workspace, prepared, plan, rules, journal)
-    click.get_current_context().exit(
-        0 if outcome in (RolloutOutcome.PROMOTED, RolloutOutcome.HELD) else 1
-    )
+    click.get_current_context().exit(STATUSES.get(outcome, 1))
 
 
 def _roll_out(
@@ -201,7 +236,7 @@ def _roll_out(
     can't begin."""
     name, new = prepared.document["endpoint_name"], prepared.document["name"]
     questions, version = prepared.ask(lambda: targets.models(workspace, name))
-    require(questions, prepared.waived)
+    require(questions, prepared.waived, rules.agreement)
     connect = targets.connector(
         workspace, name, {new: prepared.file}, {new: str(version)} if version else {}
     )

@@ -1,51 +1,125 @@
-"""Lets two deployments score the same rows: which the old one answers, and how often the new one
-agrees."""
+"""Lets two deployments score the same rows: what the old one answers is kept, and how often the new
+one agrees is asked again and again."""
 
 from __future__ import annotations
 
 import functools
-import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
-from mlops.endpoint import Endpoint, EndpointError
-from mlops.rollout.judge import Agreement
+from mlops.endpoint import Endpoint, EndpointAnswer, EndpointError, NotReached
+from mlops.rollout.agreement import Agreement
+from mlops.rollout.answer_scale import AnswerScale
+from mlops.rollout.differing_rows import which_differ
 from mlops.rollout.plan import Check
-from mlops.rollout.questions import Questions
+from mlops.rollout.questions import Questions, require_enough
 from mlops.rollout.row_answers import CRASH_STATUS, RowAnswer, refused, row_answers
 from mlops.rows_request import ROWS
 
-MAX_DEVIATIONS = 0.1
-"""Numbers agree that differ by at most this many standard deviations of the old one's answers."""
+PARTS = 20
+"""After the first time, so many looks ask all rows once."""
 
 
-REFUSAL = object()
-"""Differs from every prediction."""
+class SameRows:
+    """What two deployments answer to the rows of ``questions``.
 
-
-def answered(questions: Questions, endpoint: Endpoint, old: str, share: float) -> Questions:
-    """Return the questions with only those rows that the old deployment answers.
-
-    Raises EndpointError if these are less than ``share`` of all, or none.
+    The old one is asked twice, before anything changes: a model that differs from itself is judged
+    by that. The new one is asked all rows, and at further looks a part of them, and those that it
+    has not answered.
     """
-    score = functools.partial(questions.score, endpoint, old)
-    kept, statuses = [], []
-    for row, answer in zip(
-        questions.rows, row_answers(score, questions.rows, _by_row), strict=True
-    ):
-        if answer.predicted:
-            kept.append(row)
-            continue
-        statuses.append(answer.status)
-        left = len(questions.rows) - len(statuses)
-        if not left or left / len(questions.rows) < share:
-            raise EndpointError(
-                f"{old} does not answer {len(statuses)} of the first {len(kept) + len(statuses)} "
-                f"rows that predictions are compared by ({_status_text(statuses)}); give rows that "
-                f"it answers by --sample, or go on with --without {Check.PREDICTIONS}."
-            )
-    return replace(questions, rows=kept, left_out=questions.left_out + len(statuses))
+
+    def __init__(self, questions: Questions, endpoint: Endpoint, new: str, old: str) -> None:
+        self._questions = questions
+        self._endpoint = endpoint
+        self._new = new
+        self._old = old
+        self._expected: list[RowAnswer] = []
+        self._unstable = 0
+        self._alike: list[bool | None] = []
+        self._next = 0
+
+    def ask_old(self, agreement: float = 0.0) -> None:
+        """Keep the old one's answers. ``agreement``: the share of rows that must agree.
+
+        Raises EndpointError if it answers less than this share, or too few to prove it.
+        """
+        rows, kept = self._questions.rows, []
+        statuses: list[int] = []
+        for row, answer in zip(rows, self._ask(self._old, rows), strict=True):
+            if answer.predicted:
+                kept.append(row)
+                self._expected.append(answer)
+                continue
+            statuses.append(answer.status)
+            left = len(rows) - len(statuses)
+            if agreement and left / len(rows) < agreement:
+                self._refuse(len(kept) + len(statuses), statuses)
+        left_out = self._questions.left_out + len(statuses)
+        self._questions = replace(self._questions, rows=kept, left_out=left_out)
+        self._alike = [None] * len(kept)
+        self._scale = AnswerScale([answer.prediction for answer in self._expected])
+        if agreement:
+            require_enough(self._questions, agreement)
+        again = self._ask(self._old, kept)
+        self._unstable = sum(
+            two.predicted and not self._scale.alike(two.prediction, one.prediction)
+            for one, two in zip(self._expected, again, strict=True)
+        )
+
+    def look(self) -> Agreement:
+        """Ask the new one, and return how often it agrees by its last answer to each row."""
+        due = self._due()
+        rows = self._questions.rows
+        for place, answer in zip(
+            due, self._ask(self._new, [rows[place] for place in due]), strict=True
+        ):
+            self._alike[place] = None if _silent(answer) else self._is_alike(place, answer)
+        answered = [place for place, alike in enumerate(self._alike) if alike is not None]
+        return Agreement(
+            same=sum(alike is True for alike in self._alike),
+            rows=len(answered),
+            silent=len(self._alike) - len(answered),
+            left_out=self._questions.left_out,
+            unstable=self._unstable,
+            where=which_differ(
+                [rows[place] for place in answered],
+                self._questions.columns,
+                [self._alike[place] is False for place in answered],
+            ),
+        )
+
+    def _is_alike(self, place: int, answer: RowAnswer) -> bool:
+        """A refusal is an answer that differs, and so is a 200 without a prediction."""
+        return answer.predicted and self._scale.alike(
+            answer.prediction, self._expected[place].prediction
+        )
+
+    def _due(self) -> list[int]:
+        """Return the places of the rows without an answer, and of the next part of the others."""
+        count = len(self._alike)
+        size = max(ROWS, -(-count // PARTS))
+        part = {(self._next + offset) % count for offset in range(min(size, count))}
+        self._next = (self._next + size) % max(count, 1)
+        return [p for p, alike in enumerate(self._alike) if alike is None or p in part]
+
+    def _ask(self, deployment: str, rows: Sequence[list[object]]) -> Iterator[RowAnswer]:
+        by_row = _by_row if deployment == self._old else refused
+        return row_answers(functools.partial(self._score, deployment), rows, by_row)
+
+    def _score(self, deployment: str, rows: Sequence[list[object]]) -> EndpointAnswer:
+        try:
+            return self._questions.score(self._endpoint, deployment, rows)
+        except NotReached:
+            if deployment == self._old:
+                raise
+            return EndpointAnswer(0, b"", 0.0)
+
+    def _refuse(self, asked: int, statuses: Sequence[int]) -> None:
+        raise EndpointError(
+            f"{self._old} does not answer {len(statuses)} of the first {asked} "
+            f"rows that predictions are compared by ({_status_text(statuses)}); give rows that "
+            f"it answers by --sample, or go on with --without {Check.PREDICTIONS}."
+        )
 
 
 def _status_text(statuses: Sequence[int]) -> str:
@@ -62,60 +136,6 @@ def _by_row(status: int) -> bool:
     return refused(status) or status == CRASH_STATUS
 
 
-def agreement(questions: Questions, endpoint: Endpoint, new: str, old: str) -> Agreement | None:
-    """Compare the predictions for all rows; None if there are no rows. Raises EndpointError."""
-    if not questions.rows:
-        return None
-    answers = list(_answers(questions, endpoint, new, old))
-    of_both = [(one, other) for one, other in answers if other.predicted and not _silent(one)]
-    predictions = [one.prediction if one.predicted else REFUSAL for one, _ in of_both]
-    return Agreement(
-        sum(agree(predictions, [other.prediction for _, other in of_both])),
-        len(of_both),
-        old_silent=sum(not other.predicted for _, other in answers),
-        new_silent=sum(other.predicted and _silent(one) for one, other in answers),
-        left_out=questions.left_out,
-    )
-
-
-def _answers(
-    questions: Questions, endpoint: Endpoint, new: str, old: str
-) -> Iterator[tuple[RowAnswer, RowAnswer]]:
-    """Yield the new and the old deployment's answer for each row, by the same requests."""
-    for start in range(0, len(questions.rows), ROWS):
-        rows = questions.rows[start : start + ROWS]
-        of_old = list(row_answers(functools.partial(questions.score, endpoint, old), rows))
-        yield from zip(
-            row_answers(functools.partial(questions.score, endpoint, new), rows),
-            of_old,
-            strict=True,
-        )
-
-
 def _silent(answer: RowAnswer) -> bool:
-    """True if the deployment could not answer. A refusal is an answer that differs, and so is a 200
-    without predictions."""
+    """True if the deployment could not answer."""
     return not answer.predicted and answer.status != 200 and not answer.refused
-
-
-def agree(new: Sequence[Any], old: Sequence[Any]) -> list[bool]:
-    """Tell row by row whether predictions agree: labels must be equal, numbers close. Rows of
-    several numbers agree if each number does."""
-    if old and all(type(value) is float for value in old):
-        close = MAX_DEVIATIONS * statistics.pstdev(old)
-        return [
-            isinstance(one, int | float) and abs(one - other) <= close
-            for one, other in zip(new, old, strict=True)
-        ]
-    if old and all(isinstance(row, list) and row and len(row) == len(old[0]) for row in old):
-        return _agree_by_column(new, old)
-    return [one == other for one, other in zip(new, old, strict=True)]
-
-
-def _agree_by_column(new: Sequence[Any], old: Sequence[list[Any]]) -> list[bool]:
-    width = len(old[0])
-    rows = [
-        one if isinstance(one, list) and len(one) == width else [REFUSAL] * width for one in new
-    ]
-    columns = [agree([row[n] for row in rows], [row[n] for row in old]) for n in range(width)]
-    return [all(marks) for marks in zip(*columns, strict=True)]

@@ -1,52 +1,49 @@
-"""One-sided p-values: the probability of figures as bad as these, or worse, if nothing is wrong.
+"""How strongly counts speak against "no more than this share of the requests".
 
-All are exact, so they hold for few requests and for any distribution of latencies: a quantile is
-judged by how many requests lie beyond it. scipy.stats has them too, but takes seconds to import.
+``evidence`` may be looked at as often as one likes: if nothing is wrong, it ever reaches 1000 in
+one of 1000 cases at most (a mixture sequential probability ratio test: Robbins, Ann. Math. Stat.
+41, 1970; for counts as here: Lindon and Malek, Anytime-valid inference for multinomial count data,
+NeurIPS 2022). ``p_value`` holds for one look. Counts need not be whole: those of dependent requests
+are scaled down, see dependence.py. scipy.stats would take seconds to import.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import ArrayLike
+import math
+
 from scipy import special
 
+WIDTH = 5
+"""The mixture is over larger shares, those up to this many times ``share`` first of all."""
 
-def rate_above(events: int, requests: int, limit: float) -> float:
-    """Return the p-value of: the true share of events is at most ``limit`` (binomial)."""
-    return float(special.bdtrc(events - 1, requests, limit)) if events else 1.0
+MAX_EXPONENT = 700
 
 
-def rate_higher(events: int, requests: int, other_events: int, other_requests: int) -> float:
-    """Return the p-value of: the true share of events is not higher than the other's (Fisher)."""
+def evidence(events: float, requests: float, share: float) -> float:
+    """Return the likelihood of ``events`` under a mixture of larger shares, divided by that under
+    ``share``. The mixture is a beta distribution, cut off below ``share``."""
+    if not events or not 0 < share < 1:
+        return 1.0
+    rest, spread = max(requests - events, 0.0), max(1.0, 1 / (WIDTH * share))
+    above, before = (
+        special.betainc(beta, alpha, 1 - share)
+        for alpha, beta in ((1 + events, spread + rest), (1, spread))
+    )
+    if above <= 0:
+        return 0.0
+    exponent = (
+        special.betaln(1 + events, spread + rest)
+        - special.betaln(1, spread)
+        + math.log(above / before)
+        - events * math.log(share)
+        - rest * math.log1p(-share)
+    )
+    return math.exp(min(exponent, MAX_EXPONENT))
+
+
+def p_value(events: float, requests: float, share: float) -> float:
+    """Return the probability of as many events, or more, if ``share`` is the true one
+    (binomial)."""
     if not events:
         return 1.0
-    total = events + other_events
-    as_many = np.arange(events, min(total, requests) + 1)
-    logarithms = _log_choose(requests, as_many) + _log_choose(other_requests, total - as_many)
-    logarithms -= _log_choose(requests + other_requests, total)
-    return min(1.0, float(np.exp(special.logsumexp(logarithms))))
-
-
-def _log_choose(n: int, k: ArrayLike) -> np.ndarray:
-    """Return the logarithm of: in how many ways k of n can be chosen."""
-    k = np.asarray(k)
-    ways: np.ndarray = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
-    return ways
-
-
-def quantile_above(values: ArrayLike, quantile: float, limit: float) -> float:
-    """Return the p-value of: the true quantile is at most ``limit``."""
-    values = np.asarray(values)
-    return rate_above(int((values > limit).sum()), values.size, 1 - quantile)
-
-
-def quantile_higher(values: ArrayLike, others: ArrayLike, quantile: float) -> float:
-    """Return the p-value of: no more of the values than of the others lie beyond the quantile of
-    all (the two-sample quantile test)."""
-    values, others = np.asarray(values), np.asarray(others)
-    if not values.size or not others.size:
-        return 1.0
-    beyond = np.quantile(np.concatenate([values, others]), quantile)
-    return rate_higher(
-        int((values > beyond).sum()), values.size, int((others > beyond).sum()), others.size
-    )
+    return float(special.betainc(events, max(requests - events, 0.0) + 1, share))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -116,7 +117,13 @@ def build(settings: Settings) -> Application:
     )
     body = BodyReader(limits, budget, timeout_s=settings.scoring_body_timeout_ms / 1000)
     reader = RequestReader(body, first=lambda: board.index % workers + 1, step=workers)
-    metrics = Metrics(board, lifecycle, drift, deployment=settings.deployment_name)
+    metrics = Metrics(
+        board,
+        lifecycle,
+        drift,
+        deployment=settings.deployment_name,
+        ready=lambda: health.readiness()[1] == HTTPStatus.OK,
+    )
     return Application(
         service,
         health,

@@ -6,6 +6,7 @@
     │   ├── 400  MalformedNpy, MalformedArrow, MalformedParquet, MalformedTensors,
     │   ├── 400  MalformedEncoding, TooDeep, UnknownForm
     │   ├── 405  MethodNotAllowed
+    │   ├── 406  NotAcceptable
     │   ├── 408  BodyTimeout
     │   ├── 413  PayloadTooLarge, TooManyElements, TooManyRows, TooManyFeatures
     │   ├── 415  UnsupportedContentType, UnsupportedContentEncoding
@@ -119,6 +120,10 @@ class MethodNotAllowed(ClientError):
     @property
     def headers(self) -> dict[str, str]:
         return {"Allow": "POST, OPTIONS"}
+
+
+class NotAcceptable(ClientError):
+    status, code = HTTPStatus.NOT_ACCEPTABLE, "not_acceptable"
 
 
 class BodyTimeout(ClientError):

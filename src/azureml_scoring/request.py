@@ -53,7 +53,8 @@ class Request(NamedTuple):
     ``request_id`` and ``client_request_id`` need no escaping in JSON: ``request_reader`` replaces
     others. ``traceparent``: the caller's, if it is valid; ``trace``: the id in it, or a new one.
     ``held``: what the body takes of the budget; None for a small one. ``gone``: the client has hung
-    up, so the answer is not worth computing. ``media_type``: of the body.
+    up, so the answer is not worth computing. ``media_type``: of the body; ``answer_type``: that of
+    the predictions in the answer.
     """
 
     request_id: str
@@ -65,6 +66,7 @@ class Request(NamedTuple):
     held: Held | None = None
     gone: Gone = still_there
     media_type: str = JSON
+    answer_type: str = JSON
 
 
 class MustWait(Exception):
@@ -72,7 +74,8 @@ class MustWait(Exception):
 
 
 class Answer(NamedTuple):
-    """What the service answers. ``body`` is valid JSON for every request to score."""
+    """What the service answers. ``body`` is valid JSON for every request to score, except for
+    predictions of another ``answer_type``."""
 
     status: int
     body: bytes

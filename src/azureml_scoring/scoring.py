@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import quote
 
 import orjson
 
@@ -13,11 +14,12 @@ from azureml_scoring.body_budget import LARGE_BODY_BYTES
 from azureml_scoring.errors import InternalError, Overloaded, ScoringError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.limits import Limits
-from azureml_scoring.inputs.media_types import NEVER_INLINE
+from azureml_scoring.inputs.media_types import CSV, JSON, NEVER_INLINE
 from azureml_scoring.log import model_fields, timestamp
 from azureml_scoring.model_runner import ModelRunner
 from azureml_scoring.models.joint_predict import JointPredict
 from azureml_scoring.models.model import Model, Predict
+from azureml_scoring.outputs.encoders import ENCODERS
 from azureml_scoring.request import Answer, CacheState, Hook, MustWait, Outcome, Request
 from azureml_scoring.shared.measures import (
     CACHE,
@@ -93,12 +95,12 @@ class Scoring:
         """Read and validate the body, and choose who predicts it.
 
         ``joint``: collects the single rows of requests that are predicted together. Raises MustWait
-        if only a thread that may wait can predict the body; nothing is reported then.
+        if only a thread that may wait can answer the request; nothing is reported then.
         """
         parts, outcome, held = self._parts, self._outcome, self.request.held
+        if not may_wait and _with_table(self.request):
+            raise MustWait
         try:
-            if not may_wait and self.request.media_type in NEVER_INLINE:
-                raise MustWait
             self._model = model = parts.source.model()
             outcome.model_name, outcome.model_version = model.name, model.version
             body = self.request.read()
@@ -173,8 +175,8 @@ class Scoring:
         if self._outcome.error:
             _forget_tracebacks(self._outcome.error)
 
-    def _note(self, error: Exception) -> None:
-        """Keep the error for the answer."""
+    def _note(self, error: Exception) -> ScoringError:
+        """Keep the error for the answer, and return it."""
         if isinstance(error, MustWait):
             raise error
         if not isinstance(error, ScoringError):
@@ -184,9 +186,12 @@ class Scoring:
             internal.__cause__ = error
             error = internal
         self._outcome.error = error
+        return error
 
     def _success(self) -> Answer:
         """Write the JSON by hand: a dict would cost twice as much."""
+        if self.request.answer_type != JSON:
+            return self._table()
         outcome = self._outcome
         body = (
             f'{{"predictions":{outcome.predictions.decode()},"metadata":{{'
@@ -196,6 +201,20 @@ class Scoring:
             f'"num_predictions":{outcome.rows},"cache":"{outcome.cache}"}}}}'
         ).encode()
         return Answer(200, body)
+
+    def _table(self) -> Answer:
+        """Return the predictions alone; what JSON says of them stands in headers."""
+        outcome, form = self._outcome, self.request.answer_type
+        try:
+            body = ENCODERS[form](orjson.loads(outcome.predictions))
+        except Exception as error:
+            return self._failure(self._note(error))
+        headers = {
+            "x-model-name": quote(outcome.model_name or ""),
+            "x-model-version": quote(outcome.model_version or ""),
+            "x-scoring-cache": outcome.cache,
+        }
+        return Answer(200, body, headers, f"{CSV}; charset=utf-8" if form == CSV else form)
 
     def _failure(self, error: ScoringError) -> Answer:
         parts, outcome = self._parts, self._outcome
@@ -236,6 +255,11 @@ def failure(
         },
     }
     return Answer(status, orjson.dumps(body), error.headers)
+
+
+def _with_table(request: Request) -> bool:
+    """Whether the body or the answer is in a form that takes longer to read or write than JSON."""
+    return request.answer_type != JSON or request.media_type in NEVER_INLINE
 
 
 def _forget_tracebacks(error: BaseException | None) -> None:

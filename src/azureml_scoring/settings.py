@@ -99,7 +99,7 @@ class Settings:
     container's memory ÷ `WORKER_COUNT`."""
 
     scoring_max_depth: Depth = 32
-    """Deepest nesting of the JSON, checked before parsing."""
+    """Deepest nesting of the JSON."""
 
     scoring_max_elements: Count = 100_000
     """Most values in one request."""

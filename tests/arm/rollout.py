@@ -15,7 +15,7 @@ from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan, steps
 from mlops.rollout.questions import Questions
 
-ASKED = Questions([({"data": [[1]], "method": "predict"}, [1])], [[1]])
+ASKED = Questions([({"data": [[1]], "method": "predict"}, [1])], [[1]] * 100)
 
 
 def roll_out(
@@ -50,7 +50,7 @@ def roll_out(
     outcome = Rollout(
         here.endpoint,
         Plan("blue", "green", steps(), hold_s=0, patience_s=5, keep_s=0),
-        Rules(requests=100),
+        Rules(requests=100).paced(0),
         asked,
         Journal(here.folder / "journal.jsonl"),
         key="v2",

@@ -25,7 +25,7 @@ endpoint_name: any
 model: azureml:diabetes:7
 environment: azureml:scoring:2
 code_configuration: {code: "azureml:source:3", scoring_script: score.py}
-instance_type: Standard_DS3_v2
+instance_type: Standard_D4as_v4
 instance_count: 3
 environment_variables: {MODEL_VERSION: v7}
 request_settings: {request_timeout_ms: 5000, max_concurrent_requests_per_instance: 4}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from blackbox.server import needs
 
@@ -67,3 +67,18 @@ def browsing(browser: Browser, origin: str, **options: Any) -> Iterator[tuple[Pa
     with browser.new_context(**({"viewport": DESKTOP} | options)) as context:
         page = context.new_page()
         yield page, Complaints(page, origin)
+
+
+def sent(page: Page, status: int = 200) -> str:
+    """Press Send on the page at /docs; return the request's body."""
+    with page.expect_response("**/score") as waiting:
+        page.get_by_role("button", name="Send").click()
+    expect(page.locator("#outcome")).to_contain_text(f"{status} ")
+    assert waiting.value.status == status, waiting.value.text()
+    return waiting.value.request.post_data or ""
+
+
+def code(page: Page, language: str) -> str:
+    """Return the code that the page at /docs shows."""
+    page.get_by_role("tab", name=language, exact=True).click()
+    return page.locator("#code-panel").inner_text()

@@ -13,7 +13,7 @@ from typing import Any
 from blackbox.server import Server
 
 CLIENTS = 3
-PAUSE_S = 0.01
+PAUSE_S = 0.03
 """Between two requests of a client. Without it, clients and server take all processors from the
 tests beside them."""
 

@@ -26,7 +26,7 @@ from template import Forked, Started
 
 REPOSITORY = Path(__file__).parents[2]
 AZMLINFSRV = str(Path(sys.executable).with_name("azmlinfsrv"))
-PATIENCE = 60
+PATIENCE = 120
 """Seconds until a test gives up on what must happen; no test depends on how long it took."""
 
 BARE: dict[str, str] = {}
@@ -49,14 +49,14 @@ HTTP = httpx.Client(
 request, which takes longer than the answer."""
 
 
-def until(condition: Callable[[], Any], what: str) -> Any:
+def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
     """Return what ``condition`` returns once that is true."""
-    limit = time.monotonic() + PATIENCE
+    limit = time.monotonic() + patience
     while time.monotonic() < limit:
         if result := condition():
             return result
         time.sleep(0.05)
-    raise AssertionError(f"not within {PATIENCE} seconds: {what}")
+    raise AssertionError(f"not within {patience:g} seconds: {what}")
 
 
 def occupy(

@@ -1,22 +1,26 @@
 """What a client sees, the same under both configurations."""
 
 import gzip
+import io
 import json
 import re
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import columnar_forms
 import support
 from azureml_scoring.errors import ScoringError
 from azureml_scoring.inputs.media_types import CSV, JSON
-from blackbox.server import Server, needs
+from azureml_scoring.request import CacheState
+from blackbox.server import REPOSITORY, Server, needs
 
 PAGE = (Path(__file__).parents[2] / "docs" / "requests.md").read_text()
 ROWS = re.findall(r"^\| `(.*?)` \| (\d{3})(?: `(\w+)`)?(?: at `(.*?)`)? \|", PAGE, re.MULTILINE)
@@ -95,6 +99,59 @@ def test_binary_forms_get_the_answers_of_json(demo: Server):
         assert response.json()["code"].startswith("malformed_"), form
         listed.discard(media_type)
     assert not listed
+
+
+OTHER_FORMS = PAGE.partition("## The answer in another form")[2].partition("\n## ")[0]
+
+READERS: dict[str, Callable[[bytes], list[list[float]]]] = {
+    "text/csv": lambda body: [
+        [float(cell) for cell in line.split(",")] for line in body.decode().splitlines()[1:]
+    ],
+    "application/vnd.apache.arrow.stream": lambda body: rows(pa.ipc.open_stream(body).read_all()),
+    "application/vnd.apache.parquet": lambda body: rows(pq.read_table(io.BytesIO(body))),
+    "application/x-npy": lambda body: np.load(io.BytesIO(body)).tolist(),
+}
+
+
+def rows(table: pa.Table) -> list[list[float]]:
+    return [list(row.values()) for row in table.to_pylist()]
+
+
+def test_the_answer_has_the_form_that_the_client_asks_for(demo: Server):
+    """Each form of the page holds the numbers of JSON; headers tell of the request and model."""
+    forms = re.findall(r"^\| `(\w+/[\w.-]+)` \|", OTHER_FORMS, re.MULTILINE)
+    assert {*forms} == READERS.keys()
+    body = {"data": [support.ROW] * 2, "method": "predict_proba"}
+    expected = demo.score(body).json()["predictions"]
+    for form in forms:
+        response = demo.score(body, headers={"Accept": form, "x-request-id": "table-1"})
+        assert response.headers["content-type"].partition(";")[0] == form
+        assert READERS[form](response.content) == expected, form
+        assert response.headers["x-request-id"] == "table-1"
+        assert response.headers["x-model-name"] == "diabetes-classifier"
+        assert response.headers["x-model-version"] == "v1.2.3"
+        assert response.headers["x-scoring-cache"] in [*CacheState]
+
+
+def test_a_form_that_is_not_there_is_refused_in_json(demo: Server):
+    """The error names those that are."""
+    response = demo.score({"data": [support.ROW]}, headers={"Accept": "image/png"})
+    assert (response.status_code, response.json()["code"]) == (406, "not_acceptable")
+    assert all(form in response.json()["error"] for form in READERS)
+
+
+def test_the_commands_for_other_forms_of_the_answer_work(demo: Server, tmp_path: Path):
+    """Pasted into a shell, the first prints what the page shows, the second writes a file."""
+    needs("curl")
+    (tmp_path / "endpoints").symlink_to(REPOSITORY / "endpoints")
+    (commands,) = re.findall(r"```bash\n(.*?)```", OTHER_FORMS, re.DOTALL)
+    (shown,) = re.findall(r"```csv\n(.*?)```", OTHER_FORMS, re.DOTALL)
+    script = commands.replace("localhost:5001", demo.url).replace("curl ", "curl -sS ")
+    done = subprocess.run(
+        ["bash", "-euc", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == shown
+    assert pq.read_table(tmp_path / "predictions.parquet").to_pydict() == {"prediction": [1]}
 
 
 def test_an_answer_is_complete_and_fresh(demo: Server):

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 
 import support
+from azureml_scoring.outputs.encoders import ENCODERS
 from blackbox.server import ONE_WORKER, PATIENCE, Server, serving
 from blackbox.test_contract import ROWS, in_full
 from blackbox.test_fuzz import DOCUMENTS, HEADERS, MANY
@@ -25,6 +26,9 @@ CONTRACT = (
     "x-ms-client-request-id",
     "x-ms-run-function-failed",
     "x-ms-server-version",
+    "x-model-name",
+    "x-model-version",
+    "x-scoring-cache",
 )
 pytestmark = pytest.mark.any_worker
 
@@ -61,11 +65,13 @@ def ask(
             connection.putheader(name, value.encode("latin-1"))
         connection.endheaders(body)
         response = connection.getresponse()
-        raw = response.read().decode()
+        raw = response.read()
     finally:
         connection.close()
     found = {name: GENERATED.sub("*", response.headers.get(name, "-")) for name in CONTRACT}
-    document = json.loads(GENERATED.sub("*", raw))
+    if found["content-type"] != "application/json":
+        return response.status, raw, found
+    document = json.loads(GENERATED.sub("*", raw.decode()))
     if isinstance(document, dict) and "predictions" in document:
         del document["metadata"]["inference_time_ms"]
     return response.status, document, found
@@ -115,6 +121,14 @@ def test_any_headers_are_treated_the_same(lanes: tuple[Server, Server], headers:
 def test_ids_come_back_the_same(lanes: tuple[Server, Server], headers: dict[str, str]):
     """The same ids stand in the headers and in the body."""
     same(lanes, json.dumps([support.ROW]).encode(), JSON | headers)
+
+
+@pytest.mark.parametrize("accept", [*ENCODERS, "text/*, */*;q=0.5", "image/png", "text/csv;q=0"])
+def test_other_forms_of_the_answer_are_the_same(lanes: tuple[Server, Server], accept: str):
+    """Byte by byte, with the headers that tell of the model."""
+    body = json.dumps({"data": [support.ROW] * 2, "method": "predict_proba"}).encode()
+    status, answer, headers = same(lanes, body, JSON | {"Accept": accept})
+    assert (status == 200) == isinstance(answer, bytes) == (headers["x-model-version"] != "-")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"])

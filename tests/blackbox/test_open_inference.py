@@ -79,3 +79,17 @@ def test_the_protocols_probes_answer(demo: Server):
     answer = demo.client.get(MODEL).json()
     assert [tensor["name"] for tensor in answer["inputs"]] == support.NAMES
     assert answer["versions"] == ["v1.2.3"]
+
+
+def test_the_outputs_of_the_metadata_are_those_of_answers(demo: Server):
+    """A client may ask for each by its name, and allocate what it says."""
+    for output in demo.client.get(MODEL).json()["outputs"]:
+        asked = {"inputs": [TENSOR], "outputs": [{"name": output["name"]}]}
+        status, answer = post(demo, f"{MODEL}/infer", asked)
+        (answered,) = answer["outputs"]
+        assert status == 200
+        assert output == {
+            "name": answered["name"],
+            "datatype": answered["datatype"],
+            "shape": [-1, *answered["shape"][1:]],
+        }

@@ -19,16 +19,30 @@ pytestmark = pytest.mark.any_worker
 SERVE_ONE = REPOSITORY / "benchmarks" / "serve-one"
 
 
-@pytest.mark.parametrize("server", ["azmlinfsrv", "fast"])
-def test_a_bare_pickle_is_packaged_and_served(tmp_path: Path, server: str):
-    """It works from any directory, without a sample and without the cache."""
+@pytest.fixture
+def bare_pickle(tmp_path: Path) -> Path:
     X, y = support.diabetes()
-    forest = RandomForestClassifier(20, random_state=0).fit(X.to_numpy(), y)
-    joblib.dump(forest, tmp_path / "model.pkl")
+    forest = RandomForestClassifier(5, max_depth=6, random_state=0).fit(X, y)
+    return support.dump(forest, tmp_path / "bare", "model.pkl")
+
+
+@pytest.fixture
+def packaged_model(demo_model: Path) -> Path:
+    return demo_model / "model.joblib"
+
+
+@pytest.mark.parametrize(
+    ("server", "kind"), [("azmlinfsrv", "bare_pickle"), ("fast", "packaged_model")]
+)
+def test_a_bare_pickle_is_packaged_and_an_artifact_served(
+    tmp_path: Path, request: pytest.FixtureRequest, server: str, kind: str
+):
+    """Each server works from any directory, without a sample and without the cache."""
+    model: Path = request.getfixturevalue(kind)
     port = support.free_port()
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
-            [SERVE_ONE, server, tmp_path, str(port)],
+            [SERVE_ONE, server, model.parent, str(port)],
             cwd=tmp_path,
             env=os.environ | Server.worker(),
             stdout=log,
@@ -44,9 +58,11 @@ def test_a_bare_pickle_is_packaged_and_served(tmp_path: Path, server: str):
             return False
 
         until(up, "it is ready")
-        rows = X.head(50).to_numpy().tolist()
-        answer = HTTP.post(f"http://127.0.0.1:{port}/score", json={"data": rows}).json()
-        assert answer["predictions"] == forest.predict(X.head(50).to_numpy()).tolist()
+        rows = support.diabetes()[0].head(50)
+        answer = HTTP.post(
+            f"http://127.0.0.1:{port}/score", json={"data": rows.values.tolist()}
+        ).json()
+        assert answer["predictions"] == joblib.load(model).predict(rows).tolist()
         assert answer["metadata"]["cache"] == "off"
         assert HTTP.get(f"http://127.0.0.1:{port}/health").json()["backend"] == "onnx"
     finally:

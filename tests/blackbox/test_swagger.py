@@ -1,8 +1,11 @@
 import json
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from blackbox.server import Server
+from mlops.cli import main
 
 
 @pytest.mark.parametrize("version", ["2", "3", "3.1"])
@@ -32,3 +35,12 @@ def test_the_document_is_ours_and_is_not_sent_twice(demo: Server):
     again = demo.client.get("/swagger.json", headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert demo.get("/swagger.json?version=4").status_code == 404
+
+
+def test_types_of_rows_are_those_of_the_served_model(demo: Server, demo_model: Path):
+    """`mlops types` writes the same from a server's address as from the model's folder."""
+    served, packaged = (
+        CliRunner().invoke(main, ["types", model])
+        for model in (f"{demo.url}/score", str(demo_model))
+    )
+    assert (served.exit_code, served.output) == (0, packaged.output)

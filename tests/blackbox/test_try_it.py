@@ -8,22 +8,14 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import mixed_models
 import support
-from azureml_scoring.http.try_it.page import TryItPage
-from azureml_scoring.inputs.contract import Contract
-from azureml_scoring.inputs.feature import Feature
-from azureml_scoring.inputs.parameter import Parameter
-from azureml_scoring.models.model import Model
-from blackbox.browser import PHONE, browsing, chromium
+from blackbox.browser import PHONE, browsing, chromium, code, sent
 from blackbox.server import ONE_WORKER, Server, serving
 
 pytestmark = pytest.mark.any_worker
@@ -73,20 +65,6 @@ def mixed_docs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def opened(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/docs")
     expect(page.locator("#place")).to_contain_text("Row 1 of")
-
-
-def sent(page: Page, status: int = 200) -> str:
-    """Press Send; return the request's body."""
-    with page.expect_response("**/score") as waiting:
-        page.get_by_role("button", name="Send").click()
-    expect(page.locator("#outcome")).to_contain_text(f"{status} ")
-    assert waiting.value.status == status, waiting.value.text()
-    return waiting.value.request.post_data or ""
-
-
-def code(page: Page, language: str) -> str:
-    page.get_by_role("tab", name=language, exact=True).click()
-    return page.locator("#code-panel").inner_text()
 
 
 def test_a_sample_row_is_filled_in_and_scored(demo_docs: Server, browser: Browser):
@@ -151,6 +129,9 @@ def test_an_error_of_no_field_stands_above_the_form(demo_docs: Server, browser: 
         page.route("**/score", lambda route: route.abort())
         page.get_by_role("button", name="Send").click()
         expect(page.locator("#trouble")).to_contain_text("can't be reached")
+        page.route("**/score", lambda route: route.fulfill(json=None, status=502))
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("#trouble")).to_contain_text("The server answered 502.")
 
 
 def test_names_and_categories_are_text(mixed_docs: Server, browser: Browser):
@@ -223,94 +204,6 @@ def test_it_fits_a_phone_in_the_dark(mixed_docs: Server, browser: Browser):
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert ground == "rgb(18, 22, 28)"
         assert not complaints, complaints
-
-
-def drawn(page: Page, model: Model, score: dict[str, Any], status: int = 200) -> None:
-    """Open the page of a model that no server has loaded; /score answers ``score``."""
-    answer = TryItPage(SimpleNamespace(loaded=model))()
-    headers = {**answer.headers, "content-type": answer.content_type}
-    page.route("**/docs", lambda route: route.fulfill(body=answer.body, headers=headers))
-    page.route("**/score", lambda route: route.fulfill(json=score, status=status))
-    page.goto("http://model.test/docs")
-
-
-def test_wide_models_have_a_filter(browser: Browser):
-    """Of hundreds of columns the filter leaves those that are called so; all are sent."""
-    contract = Contract(tuple(Feature(f"column {k}") for k in range(500)), ("predict",))
-    model = support.model(contract, example=[[0.5] * 500])
-    with browsing(browser, "http://model.test") as (page, complaints):
-        drawn(page, model, {"predictions": [1]})
-        page.get_by_label("Filter columns").fill("COLUMN 77")
-        assert page.locator(".field label:visible").all_inner_texts()[0] == "column 77"
-        expect(page.locator("#fields .field:visible")).to_have_count(1)
-        assert json.loads(sent(page)) == {"data": model.example}
-        assert not complaints, complaints
-
-
-def test_curl_takes_no_body_for_a_files_name(browser: Browser):
-    """A CSV whose first column's name starts with @ is sent, not a file of that name."""
-    model = support.model(Contract((Feature("@rows"),), ("predict",)), example=[[1.0]])
-    with browsing(browser, "http://model.test") as (page, _):
-        drawn(page, model, {"predictions": [1]})
-        page.get_by_role("tab", name="CSV", exact=True).click()
-        words = shlex.split(code(page, "curl").replace("\\\n", " "))
-        assert words[-2:] == ["--data-raw", "@rows\n1.0\n"]
-
-
-def test_every_kind_of_column_keeps_its_value(browser: Browser):
-    """Whole numbers beyond 2**53, dates, texts of digits, the empty text, nulls and any JSON are
-    sent as the sample has them; what is changed is sent as its column's type."""
-    contract = Contract(
-        (
-            Feature("count", "int64"),
-            Feature("day", "datetime"),
-            Feature("time", "datetime", missing=True),
-            Feature("code", "str", missing=True),
-            Feature("note", "str"),
-            Feature("agreed", "bool", missing=True),
-            Feature("size", "category", missing=True, categories=("S", "M")),
-            Feature("grade", "category", categories=(1, 2), unseen=True),
-            Feature("free", "any"),
-        ),
-        ("predict",),
-    )
-    row = [2**53 + 1, "2024-02-29", "2024-02-29T12:30:15", None, "", None, "M", 2, "7"]
-    model = support.model(contract, example=[row])
-    with browsing(browser, "http://model.test") as (page, complaints):
-        drawn(page, model, {"predictions": [1]})
-        assert json.loads(sent(page)) == {"data": [row]}
-        changes = {"count": "-5", "day": "2025-01-01", "note": "x", "grade": "3", "free": "[]"}
-        for name, value in changes.items():
-            page.get_by_label(name, exact=True).fill(value)
-        page.get_by_label("code is missing").uncheck()
-        page.get_by_label("code", exact=True).fill("01067")
-        page.get_by_label("agreed", exact=True).select_option("false")
-        page.get_by_label("size", exact=True).select_option(label="(missing)")
-        changed = [-5, "2025-01-01", row[2], "01067", "x", False, None, 3, []]
-        assert json.loads(sent(page)) == {"data": [changed]}
-        assert not complaints, complaints
-
-
-def test_parameters_are_sent_where_they_are_changed(browser: Browser):
-    """A default is left out, a change is sent, and an error shows at the parameter it names."""
-    parameters = (
-        Parameter("top", "int64", 3),
-        Parameter("a/b~", "float64", [0.5], several=True),
-        Parameter("who", "str"),
-    )
-    contract = replace(support.NUMBERS, parameters=parameters)
-    model = support.model(contract, example=[[1.0, 2.0]])
-    error = {"error": "The parameter a/b~ is wrong.", "location": "/params/a~1b~0"}
-    with browsing(browser, "http://model.test") as (page, _):
-        drawn(page, model, error, 422)
-        assert json.loads(sent(page, 422)) == {"data": [[1.0, 2.0]]}
-        wrong = page.get_by_label("params.a/b~", exact=True)
-        expect(wrong).to_be_focused()
-        expect(wrong).to_have_accessible_description(re.compile("is wrong"))
-        wrong.fill("[1, 2]")
-        page.get_by_label("params.who is missing").uncheck()
-        page.get_by_label("params.who", exact=True).fill("me")
-        assert json.loads(sent(page, 422))["params"] == {"a/b~": [1, 2], "who": "me"}
 
 
 def test_the_page_is_for_those_who_ask_for_it(demo: Server):

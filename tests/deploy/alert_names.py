@@ -17,7 +17,12 @@ RULES: list[dict[str, Any]] = [
 _LOCALS = Module(INFRASTRUCTURE).locals()
 LOG_ALERTS: dict[str, dict[str, Any]] = _LOCALS["log_alerts"]
 METRIC_ALERTS: dict[str, dict[str, Any]] = {
-    alert["name"]: alert for alert in _LOCALS["endpoint_alerts"].values()
+    alert["name"]: alert
+    for alert in (
+        *_LOCALS["endpoint_alerts"].values(),
+        _LOCALS["gateway_alert"],
+        _LOCALS["probe_alert"],
+    )
 }
 PROMETHEUS_ALERTS: dict[str, dict[str, Any]] = {
     rule["alert"]: rule for rule in RULES if "alert" in rule

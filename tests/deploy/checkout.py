@@ -30,15 +30,17 @@ GONE = object()
 """As a value: the key is taken out."""
 
 
+NOT_READ = shutil.ignore_patterns("__pycache__", "azureml_scoring")
+"""By `mlops check`; copying it for each test takes a while."""
+
+
 class Checkout:
     """``endpoints/`` and the files that it refers to."""
 
     def __init__(self, folder: Path, model: Path) -> None:
         self.root = folder
         for name in ("endpoints", "environment", "src"):
-            shutil.copytree(
-                REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
-            )
+            shutil.copytree(REPOSITORY / name, folder / name, ignore=NOT_READ)
         shutil.copytree(model, folder / "artifact")
 
     @property

@@ -19,8 +19,6 @@ KEYS = {"apiVersion", "kind", "namespace", "resources", "components", "images", 
 MERGED_BY = {"containers": "name", "env": "name", "volumes": "name", "volumeMounts": "mountPath"}
 """Lists whose items are merged, and the key that tells which; all others are replaced."""
 
-WITHOUT_NAMESPACE = {"Namespace"}
-
 
 def render(folder: Path) -> list[Manifest]:
     """Return the rendered objects. Raises AssertionError for a feature that is not known here."""
@@ -47,7 +45,7 @@ def _applied(folder: Path, given: list[Manifest]) -> list[Manifest]:
         text = patch["patch"] if "patch" in patch else (folder / patch["path"]).read_text()
         manifests = _patched(manifests, yaml.safe_load(text))
     for manifest in manifests:
-        if "namespace" in spec and manifest["kind"] not in WITHOUT_NAMESPACE:
+        if "namespace" in spec:
             manifest["metadata"]["namespace"] = spec["namespace"]
     for image in spec.get("images", []):
         _rename(manifests, **image)

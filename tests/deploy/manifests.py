@@ -19,6 +19,9 @@ FOLDERS = {
 ALL = {name: render(folder) for name, folder in FOLDERS.items()}
 """Both overlays, and prod with each of the components."""
 
+NAMESPACE = render(KUBERNETES / "namespace")
+"""What an administrator applies once, before them."""
+
 each_rendering = pytest.mark.parametrize("name", ALL)
 
 

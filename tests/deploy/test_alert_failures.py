@@ -15,27 +15,32 @@ FAST, SLOW, STUCK, FAILED, REFUSED = (200, 20.0), (200, 250.0), (200, 900.0), (5
 
 @pytest.mark.parametrize("pack", PACKS)
 @pytest.mark.parametrize(
-    ("name", "bad"),
+    ("name", "good", "bad"),
     [
-        ("InferenceLatencyP95", [FAST] * 94 + [SLOW] * 6),
-        ("InferenceLatencyP99", [FAST] * 98 + [STUCK] * 2),
+        ("InferenceLatencyP95", [FAST] * 96 + [SLOW] * 4, [FAST] * 70 + [SLOW] * 30),
+        ("InferenceLatencyP99", [FAST] * 90 + [SLOW] * 10, [FAST] * 70 + [STUCK] * 30),
     ],
 )
-def test_an_alert_needs_two_bad_windows_in_a_row(
-    queries: dict[str, Query], pack: str, name: str, bad: list[tuple[int, float]]
+def test_slow_answers_ring_when_chance_does_not_explain_them(
+    queries: dict[str, Query],
+    pack: str,
+    name: str,
+    good: list[tuple[int, float]],
+    bad: list[tuple[int, float]],
 ):
-    """One bad window does not fire, nor do two with a good one between."""
-    query = queries[f"{pack}/{LOG_ALERTS[name]['query']}"]
-    good = [FAST] * 95 + [REFUSED] * 5
+    """Three tenths too slow fire within five minutes, beside refusals or not, until five minutes
+    after; what the objective allows does not."""
+    query = queries[f"{pack}/InferenceSlow30m"]
     for windows, expected in (
-        ([bad, bad], True),
-        ([good, bad, bad], True),
-        ([good, bad], False),
-        ([bad, good], False),
-        ([bad, good, bad], False),
-        ([good, good], False),
+        ([bad], True),
+        ([bad + [REFUSED] * 400], True),
+        ([good, good, bad], True),
+        ([bad, bad, good], False),
+        ([good] * 6, False),
     ):
-        rows = requests(pack, [answer for window in windows for answer in window], 3 * SECOND)
+        answers = [answer for window in windows for answer in window]
+        apart = 5 * MINUTE * len(windows) / len(answers)
+        rows = requests(pack, answers, apart)
         assert fires(name, query, rows, MIDNIGHT + len(windows) * 5 * MINUTE) is expected
 
 
@@ -43,18 +48,18 @@ def test_an_alert_needs_two_bad_windows_in_a_row(
 @pytest.mark.parametrize(
     ("name", "share", "hours"),
     [
-        ("InferenceErrorBudget1h", 50, 1),
-        ("InferenceErrorBudget6h", 100, 6),
-        ("InferenceErrorBudget1d", 250, 24),
+        ("InferenceErrorBudget1h", 25, 1),
+        ("InferenceErrorBudget6h", 60, 6),
+        ("InferenceErrorBudget2d", 100, 48),
     ],
 )
 def test_a_burning_error_budget_is_told_while_it_burns(
     queries: dict[str, Query], pack: str, name: str, share: int, hours: int
 ):
-    """2, 1 and 0.4 per cent of failures fire until soon after they end; a tenth of that does
+    """4, 1.7 and 1 per cent of failures fire until soon after they end; a tenth of that does
     not."""
     query = queries[f"{pack}/{LOG_ALERTS[name]['query']}"]
-    count = 3000
+    count = 1200
     apart = timedelta(hours=hours) / count
     short = count // 12
 
@@ -74,19 +79,19 @@ def test_a_burning_error_budget_is_told_while_it_burns(
     ("requests_in_all", "failures", "rings"),
     [
         (120, 2, False),
-        (5, 5, True),
+        (7, 7, True),
         (4, 4, False),
-        (120, 8, False),
+        (120, 9, False),
         (120, 12, True),
-        (3000, 40, False),
+        (3000, 50, False),
         (3000, 60, True),
     ],
 )
 def test_failures_ring_when_chance_does_not_explain_them(
     queries: dict[str, Query], pack: str, requests_in_all: int, failures: int, rings: bool
 ):
-    """Within half an hour two failures of 120 do not fire; five of five do, and so do two per cent
-    of many."""
+    """Within half an hour two failures of 120 do not fire; seven of seven do, and so do two per
+    cent of many."""
     query = queries[f"{pack}/InferenceErrorRate30m"]
     spread = [
         (i + 1) * failures // requests_in_all > i * failures // requests_in_all
@@ -136,7 +141,7 @@ BROKEN = {"status": 503, "backend": 0}
         ([GOOD] * 100 + [UNREACHED] * 20, True, True),
         ([GOOD] * 100 + [BROKEN] * 20, True, True),
         ([GOOD] * 60 + [REFUSED_INPUT] * 30 + [TOO_OFTEN] * 30, False, False),
-        ([REFUSED_KEY] * 1000 + [UNREACHED] * 5, True, True),
+        ([REFUSED_KEY] * 1000 + [UNREACHED] * 7, True, True),
         ([UNREACHED] * 4, False, False),
         ([UNREACHED] * 60 + [GOOD] * 120, False, False),
     ],

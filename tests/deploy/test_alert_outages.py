@@ -14,10 +14,11 @@ from kusto.envelope import (
     MIDNIGHT,
     console_log,
     container_log,
+    endpoint_event,
     gateway_log,
     moments,
     operation,
-    pod_inventory,
+    ready_pods,
     traffic_log,
 )
 from kusto.evaluator import Table
@@ -35,14 +36,20 @@ def silence(
     ]
     if file.startswith("gateway"):
         return {"ApiManagementGatewayLogs": gateway_log([GOOD] * len(times), iter(times))}
-    known = [{"status": 200, "duration_ms": 1.0, "request_id": str(i)} for i in range(len(times))]
+    known = [
+        {"status": 200, "duration_ms": 1.0, "request_id": str(i), "deployment": "blue"}
+        for i in range(len(times))
+    ]
+    if file.startswith("containerlogv2"):
+        return {"ContainerLogV2": container_log(map(json.dumps, known), iter(times))}
     return {"AmlOnlineEndpointTrafficLog": traffic_log(known, iter(times))}
 
 
 @pytest.mark.parametrize(
     ("name", "file"),
     [
-        ("InferenceEndpointSilent", "managed/InferenceEndpointSilent"),
+        ("InferenceSilent", "managed/InferenceSilent"),
+        ("InferenceSilent", "containerlogv2/InferenceSilent"),
         ("GatewaySilent", "gateway/GatewaySilent"),
     ],
 )
@@ -72,26 +79,106 @@ def test_silence_rings_where_there_was_traffic(queries: dict[str, Query], name: 
     assert not rings(day + 10 * HOUR)
 
 
-def test_no_running_container_rings_where_there_was_one(queries: dict[str, Query]):
-    """It fires even if the inventory has ended. A crash loop runs no container, and a sidecar is
-    not the server."""
-    query = queries["containerlogv2/InferenceAbsent"]
-    running, waiting = {"inference": "running"}, {"inference": "waiting", "istio-proxy": "running"}
+def counted(*ready: int, wanted: int = 10) -> dict[str, Table]:
+    """Return how many pods were ready in each minute after midnight."""
+    rows = [ready_pods(count, wanted, MIDNIGHT + i * MINUTE) for i, count in enumerate(ready)]
+    return {"InsightsMetrics": rows}
 
-    def rings(*minutes: list[dict[str, str]], now: timedelta) -> bool:
-        rows = [
-            row
-            for i, pods in enumerate(minutes)
-            for row in pod_inventory(pods, MIDNIGHT + i * MINUTE)
+
+@pytest.mark.parametrize(("late", "phase"), [(0, 0), (0, 4), (2, 1), (5, 2), (8, 0), (8, 3)])
+def test_no_ready_pod_for_five_minutes_rings(queries: dict[str, Query], late: int, phase: int):
+    """On AKS it fires in any phase of Azure's looks, though the counts are late; four minutes do
+    not."""
+    query = queries["containerlogv2/InferenceNotReady"]
+    for minutes, rings in ((5, True), (4, False)):
+        tables = counted(*[10] * 30, *[0] * minutes, *[10] * 30)
+        looks = [30 + phase + 5 * i for i in range(8)]
+        fired = [
+            fires_on(
+                "InferenceNotReady",
+                query,
+                {
+                    name: [
+                        row
+                        for row in rows
+                        if row["TimeGenerated"] <= MIDNIGHT + (look - late) * MINUTE
+                    ]
+                    for name, rows in tables.items()
+                },
+                MIDNIGHT + look * MINUTE,
+            )
+            for look in looks
         ]
-        return fires_on("InferenceAbsent", query, {"KubePodInventory": rows}, MIDNIGHT + now)
+        assert any(fired) is rings
 
-    assert not rings(*[[running, waiting]] * 30, now=30 * MINUTE)
-    assert rings(*[[running]] * 10, *[[waiting, waiting]] * 20, now=30 * MINUTE)
-    assert rings(*[[running]] * 10, now=30 * MINUTE)
-    assert not rings(*[[running]] * 25, now=30 * MINUTE), "inventory is only late"
-    assert not rings(*[[waiting]] * 30, now=30 * MINUTE), "it has never run"
-    assert not rings(*[[running]] * 10, now=7 * HOUR), "it was taken down long ago"
+
+def test_pods_that_crash_or_are_gone_ring(queries: dict[str, Query]):
+    """A crash loop fires, and counts that have ended; a rolling update, a service that is scaled
+    up or was taken down on purpose don't."""
+    none, few = (
+        queries[f"containerlogv2/{name}"] for name in ("InferenceNotReady", "InferenceFewReady")
+    )
+
+    def rings(tables: dict[str, Table], now: timedelta = 60 * MINUTE) -> tuple[bool, bool]:
+        return (
+            fires_on("InferenceNotReady", none, tables, MIDNIGHT + now),
+            fires_on("InferenceFewReady", few, tables, MIDNIGHT + now),
+        )
+
+    crash_loop = [10, 10, 0, 0, 0, 0, 0] * 8
+    assert rings(counted(*crash_loop)) == (True, True)
+    assert rings(counted(*[10] * 40, *[1] * 20)) == (False, True)
+    assert rings(counted(*[10] * 55, *[4] * 5)) == (False, False)
+    assert rings(counted(*[10] * 40)) == (True, False), "the counts have ended"
+    assert rings(counted(*[10] * 50)) == (False, False), "they are only late"
+    assert rings(counted(*[0] * 60, wanted=0)) == (False, False)
+    assert rings({"InsightsMetrics": []}) == (False, False)
+
+
+def test_containers_that_do_not_become_ready_ring(queries: dict[str, Query]):
+    """A managed deployment whose probes fail fires after five minutes without an answer. A new
+    deployment does not, nor one whose other instances answer."""
+    query = queries["managed/InferenceNotReady"]
+
+    def rings(failed: range, answered: range, deployment: str = "blue") -> bool:
+        answers = [{"status": 200, "duration_ms": 1.0, "request_id": str(i)} for i in answered]
+        return fires_on(
+            "InferenceNotReady",
+            query,
+            {
+                "AmlOnlineEndpointEventLog": [
+                    endpoint_event("ReadinessProbeFailed", MIDNIGHT + i * MINUTE, deployment)
+                    for i in failed
+                ],
+                "AmlOnlineEndpointTrafficLog": traffic_log(
+                    answers, (MIDNIGHT + i * MINUTE for i in answered)
+                ),
+            },
+            MIDNIGHT + HOUR,
+        )
+
+    assert rings(range(50, 56), range(30))
+    assert not rings(range(50, 54), range(30))
+    assert not rings(range(50, 59), range(59)), "other instances answer"
+    assert not rings(range(50, 59), range(30), "green"), "it has never answered"
+    assert not rings(range(20, 30), range(20)), "long ago"
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_predictions_that_are_not_finite_ring(queries: dict[str, Query], pack: str):
+    """One in ten predictions fires; one in two hundred does not."""
+
+    def rings(odd: list[int]) -> bool:
+        lines = [
+            {"request_id": str(i), "duration_ms": 1, "rows": 10, "non_finite": count}
+            for i, count in enumerate(odd)
+        ]
+        tables = event_lines(pack, lines, MINUTE)
+        query = queries[f"{pack}/InferenceNonFinite"]
+        return fires_on("InferenceNonFinite", query, tables, MIDNIGHT + HOUR - SECOND)
+
+    assert rings([1] * 60)
+    assert not rings([1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] * 3)
 
 
 def event_lines(pack: str, lines: Sequence[dict[str, Any]], apart: timedelta) -> dict[str, Table]:

@@ -11,7 +11,7 @@ import yaml
 
 from azureml_scoring.errors import ClientError, ScoringError
 from deploy.alert_firing import HOUR, MINUTE, SPANS
-from deploy.alert_names import LOG_ALERTS
+from deploy.alert_names import LOG_ALERTS, PROMETHEUS_ALERTS
 from deploy.checkout import REPOSITORY
 from kusto.parser import FILES, PACKS, QUERIES, Query
 from terraform.module import INFRASTRUCTURE, Module
@@ -33,17 +33,6 @@ def resource(kind: str) -> dict[str, Any]:
     return block.body
 
 
-@pytest.mark.parametrize(
-    ("name", "above", "severity"),
-    [("InferenceLatencyP95", 200, 2), ("InferenceLatencyP99", 500, 3)],
-)
-def test_latencies_are_watched_over_two_windows(name: str, above: float, severity: int):
-    """The windows have five minutes each; thresholds and severities are those of the objectives."""
-    alert = LOG_ALERTS[name]
-    assert (alert["above"], alert["severity"]) == (above, severity)
-    assert (alert["window"], alert["periods"], alert["every"]) == ("PT5M", 2, "PT5M")
-
-
 def test_an_objective_is_watched_in_both_packs():
     """Each objective is watched on AKS and on managed endpoints; what only one platform can know,
     only one watches."""
@@ -52,8 +41,7 @@ def test_an_objective_is_watched_in_both_packs():
         for name in LOG_ALERTS
     }
     alone = {
-        "InferenceEndpointSilent": {"managed"},
-        "InferenceAbsent": {"containerlogv2"},
+        "InferenceFewReady": {"containerlogv2"},
         "GatewayFailing": {"gateway"},
         "GatewayBackendUnreachable": {"gateway"},
         "GatewaySilent": {"gateway"},
@@ -64,13 +52,11 @@ def test_an_objective_is_watched_in_both_packs():
 
 @pytest.mark.parametrize(("name", "file"), RULES)
 def test_what_an_alert_measures_is_there(queries: dict[str, Query], name: str, file: str):
-    """The query has a number to measure, a text to split by, and times if it looks at more than one
-    window."""
+    """The query has a number to measure and a text to split by."""
     alert = LOG_ALERTS[name]
     columns = queries[file].columns
     assert columns[alert["column"]] in NUMBERS
     assert columns["Service"] == "string"
-    assert alert["periods"] == 1 or columns["TimeGenerated"] == "datetime"
 
 
 @pytest.mark.parametrize(("name", "file"), RULES)
@@ -81,7 +67,7 @@ def test_an_alert_hands_its_query_all_that_the_query_looks_back_at(name: str, fi
     named = dict(re.findall(r"let (\w+) = (\w+);", text))
     asked = [named.get(span, span) for span in re.findall(r"ago\((\w+)\)", text)]
     unit = {"m": MINUTE, "h": HOUR, "d": 24 * HOUR}
-    window = SPANS[alert.get("reach", alert["window"])] * alert["periods"]
+    window = SPANS[alert.get("reach", alert["window"])]
     assert all(int(span[:-1]) * unit[span[-1]] <= window for span in asked)
     assert SPANS[alert["window"]] <= window
 
@@ -92,7 +78,7 @@ def test_alerts_ask_the_files_and_tell_the_action_group():
     assert "queries[alert.query]" in LOCALS["log_alerts_by_pack"]
     alert = resource("azurerm_monitor_scheduled_query_rules_alert_v2")
     (criteria,), (action,) = alert["criteria"], alert["action"]
-    (periods,), (dimension,) = criteria["failing_periods"], criteria["dimension"]
+    (dimension,) = criteria["dimension"]
     assert (criteria["query"], criteria["metric_measure_column"]) == (
         "${each.value.text}",
         "${each.value.column}",
@@ -102,7 +88,6 @@ def test_alerts_ask_the_files_and_tell_the_action_group():
         "${each.value.severity}",
         "${each.value.window}",
     )
-    assert set(periods.values()) - {True} == {"${each.value.periods}"}
     assert (dimension["name"], dimension["values"]) == ("Service", ["*"])
     assert action["action_groups"] == ["${azurerm_monitor_action_group.main.id}"]
 
@@ -113,7 +98,7 @@ def test_the_metric_has_what_is_asked_of_it():
 
     https://learn.microsoft.com/azure/azure-monitor/reference/supported-metrics/microsoft-machinelearningservices-workspaces-onlineendpoints-metrics
     """
-    (criteria,) = resource("azurerm_monitor_metric_alert")["criteria"]
+    (criteria,) = MODULE.blocks()["azurerm_monitor_metric_alert.endpoint"].body["criteria"]
     assert (criteria["metric_name"], criteria["aggregation"]) == ("RequestsPerMinute", "Average")
     asked = {
         dimension["name"]
@@ -139,15 +124,16 @@ def every(error: type[ScoringError]) -> Iterator[type[ScoringError]]:
         yield from every(kind)
 
 
-def test_absence_is_looked_for_in_the_pods_that_are_deployed():
-    """The query names the Deployment and its container as the manifests do."""
+def test_readiness_is_looked_for_in_the_pods_that_are_deployed():
+    """The queries and the rules name the Deployment as the manifests do."""
     deployment = yaml.safe_load(
         (REPOSITORY / "kubernetes" / "base" / "deployment.yaml").read_text()
     )
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    text = (QUERIES / "containerlogv2" / "InferenceAbsent.kql").read_text()
-    assert f'Name startswith "{deployment["metadata"]["name"]}-"' in text
-    assert f'ContainerName endswith "/{container["name"]}"' in text
+    name = deployment["metadata"]["name"]
+    for query in ("InferenceNotReady", "InferenceFewReady"):
+        text = (QUERIES / "containerlogv2" / f"{query}.kql").read_text()
+        assert f'tostring(Tag.deployment) == "{name}"' in text
+    assert f'{{deployment="{name}"}}' in PROMETHEUS_ALERTS["InferenceFewReady"]["expr"]
 
 
 @pytest.mark.parametrize("pack", [*PACKS, "gateway"])

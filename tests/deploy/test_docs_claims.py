@@ -10,7 +10,16 @@ import yaml
 
 from azureml_scoring.settings import load
 from deploy.checkout import REPOSITORY
-from deploy.manifests import ALL, container, destinations, kinds, pod, the_only, variables
+from deploy.manifests import (
+    ALL,
+    NAMESPACE,
+    container,
+    destinations,
+    kinds,
+    pod,
+    the_only,
+    variables,
+)
 from terraform.module import INFRASTRUCTURE, Module, parse
 
 PAGES = ("kubernetes.md", "infrastructure.md", "deploy.md")
@@ -73,10 +82,8 @@ def has_no_rights(_: str) -> None:
             if not mount.get("readOnly")
         ]
         assert writable == ["/tmp"]
-        assert (
-            the_only(name, "Namespace")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
-            == "restricted"
-        )
+        labels = NAMESPACE[0]["metadata"]["labels"]
+        assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
         assert pod(name)["automountServiceAccountToken"] is False
 
 

@@ -17,6 +17,7 @@ from deploy.kustomize import Manifest, render
 from deploy.manifests import (
     ALL,
     KUBERNETES,
+    NAMESPACE,
     RENDERED,
     container,
     destinations,
@@ -51,6 +52,12 @@ def test_the_renderer_here_does_what_kubectl_does(name: str):
     assert in_order(ALL[name]) == in_order(kubectls), (
         "run `make manifests`, which needs kubectl, and commit"
     )
+
+
+def test_the_namespace_is_rendered_as_kubectl_does():
+    """It is applied apart, once."""
+    assert [yaml.safe_load((RENDERED / "namespace.yaml").read_text())] == NAMESPACE
+    assert problem(NAMESPACE[0], VERSIONS[0]) is None
 
 
 def test_what_the_renderer_does_not_know_it_refuses(tmp_path: Path):
@@ -133,10 +140,10 @@ def test_ports_are_called_by_names_that_there_are(name: str):
 
 @each_rendering
 def test_everything_is_in_one_namespace(name: str):
-    """Only the namespace itself is outside."""
-    inside = [manifest for manifest in ALL[name] if manifest["kind"] != "Namespace"]
-    assert {manifest["metadata"].get("namespace") for manifest in inside} == {
-        the_only(name, "Namespace")["metadata"]["name"]
+    """It is there already: who deploys may not make it."""
+    (namespace,) = NAMESPACE
+    assert {manifest["metadata"].get("namespace") for manifest in ALL[name]} == {
+        namespace["metadata"]["name"]
     }
     named = [(manifest["kind"], manifest["metadata"]["name"]) for manifest in ALL[name]]
     assert len(named) == len(set(named))
@@ -236,5 +243,5 @@ def test_what_terraform_makes_is_what_the_manifests_name():
         for found in re.findall(r"terraform output ([\w, ]+)", sources)
         for name in found.split(", ")
     }
-    assert len(named) == 3
+    assert len(named) == 5
     assert all(f'output "{name}"' in texts["outputs.tf"] for name in named)

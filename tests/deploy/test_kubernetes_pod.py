@@ -15,6 +15,7 @@ from deploy.checkout import REPOSITORY
 from deploy.manifests import (
     ALL,
     KUBERNETES,
+    NAMESPACE,
     container,
     each_rendering,
     kinds,
@@ -232,7 +233,7 @@ def test_pods_have_no_rights(name: str):
         "capabilities": {"drop": ["ALL"]},
     }
     assert not {"hostNetwork", "hostPID", "hostIPC"} & pod(name).keys()
-    labels = the_only(name, "Namespace")["metadata"]["labels"]
+    labels = NAMESPACE[0]["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
 

@@ -63,6 +63,16 @@ def test_keda_scales_within_the_hpas_bounds_at_its_pace():
     )
 
 
+def test_keda_takes_over_the_hpa_that_is_there():
+    """An apply removes nothing from the cluster, so the HPA of an earlier apply would scale beside
+    KEDA's; by this name and annotation KEDA makes it its own."""
+    keda = scaler("keda")
+    name = scaler("prod")["metadata"]["name"]
+    assert keda["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["name"] == name
+    annotation = "scaledobject.keda.sh/transfer-hpa-ownership"
+    assert keda["metadata"]["annotations"] == {annotation: "true"}
+
+
 def test_keda_asks_for_a_metric_that_there_is():
     """The query names our /metrics in our namespace, and its range holds enough scrapes;
     tests/operations/test_prometheus.py runs it."""

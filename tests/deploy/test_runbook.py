@@ -241,8 +241,8 @@ def test_what_the_pages_name_is_there(text: str):
 def test_every_query_is_told_of():
     """One page lists the queries of all packs."""
     listed = re.sub(
-        r"(`InferenceBurnRate)1h.kql`, `6h`, `1d`",
-        r"\g<1>1h.kql` \g<1>6h.kql` \g<1>1d.kql`",
+        r"(`InferenceBurnRate)1h.kql`, `6h`, `2d`",
+        r"\g<1>1h.kql` \g<1>6h.kql` \g<1>2d.kql`",
         OBSERVABILITY,
     )
     assert set(re.findall(r"\b(\w+)\.kql\b", listed)) == {Path(name).name for name in FILES}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from terraform.module import INFRASTRUCTURE, Module, parse
-from terraform.schema import of_type, problems, schemas
+from terraform.schema import SNAPSHOT, of_type, problems, schemas
 
 MODULE = Module(INFRASTRUCTURE)
 BLOCKS = MODULE.blocks()
@@ -138,9 +138,22 @@ def test_the_snapshot_is_of_the_versions_that_are_asked_for():
         (block.section, block.type) for block in BLOCKS.values() if block.type != "terraform_data"
     }
     (asked,) = [one["required_providers"][0] for one in MODULE.each("terraform")]
-    for name, version in (("azurerm", "~> 5.0"), ("azapi", "~> 2.0")):
+    for name, version in (("azurerm", "~> 5.10"), ("azapi", "~> 2.12")):
         assert asked[name]["version"] == version
-        assert snapshot[name]["version"].split(".")[0] == version.removeprefix("~> ").split(".")[0]
+        least, held = (
+            tuple(map(int, one.split(".")[:2]))
+            for one in (version.removeprefix("~> "), snapshot[name]["version"])
+        )
+        assert held[0] == least[0]
+        assert held >= least
+
+
+def test_the_snapshot_has_the_providers_own_names():
+    """Not those of the bindings it is read from, which went through camelCase."""
+    text = SNAPSHOT.read_text()
+    for name in ("import", "immediate_data_purge_on_30_days_enabled"):
+        assert f'"{name}": {{' in text
+    assert re.findall(r'"[a-z0-9_]+_": ', text) == []
 
 
 def test_variables_say_what_they_are():
@@ -207,6 +220,26 @@ def test_quota_by_key_is_only_where_the_tier_has_it():
     assert 'local.api_management_v2 ? "product-v2" : "product"' in chosen
     refused = [rule["condition"] for rule in MODULE.variables()["api_management_sku"]["validation"]]
     assert '${!startswith(var.api_management_sku, "Consumption")}' in refused
+
+
+def test_the_resource_providers_that_are_used_are_registered():
+    """Each namespace of a resource's id is, and so are those that Azure ML and AKS use without a
+    resource here; Azure has registered Microsoft.Authorization itself."""
+    (provider,) = [one["azurerm"] for one in MODULE.each("provider") if "azurerm" in one]
+    ids = "".join(path.read_text() for path in TESTS)
+    used = set(re.findall(r"/providers/(Microsoft\.\w+)", ids)) - {"Microsoft.Authorization"}
+    used |= {"Microsoft.Cdn", "Microsoft.Compute", "Microsoft.PolicyInsights"}
+    assert used <= set(provider["resource_providers_to_register"])
+
+
+def test_a_destroy_leaves_nothing():
+    """Neither a soft-deleted workspace, which keeps its name, nor what Azure makes beside
+    Application Insights, which would keep the resource group."""
+    (provider,) = [one["azurerm"] for one in MODULE.each("provider") if "azurerm" in one]
+    (features,) = provider["features"]
+    assert features["machine_learning"][0]["purge_soft_deleted_workspace_on_destroy"] is True
+    assert features["application_insights"][0]["disable_generated_rule"] is True
+    assert features["resource_group"][0]["prevent_deletion_if_contains_resources"] is False
 
 
 def test_no_role_is_wider_than_its_job():

@@ -96,12 +96,18 @@ def test_the_module_is_valid(terraform: Terraform):
             "Unsupported attribute",
         ),
         ("ml.tf", "local.names.workspace", "local.names.work_space", "Unsupported attribute"),
+        (
+            "monitoring.tf",
+            "= azurerm_log_analytics_workspace.main.id",
+            '= "log-scoring"',
+            "azurerm_application_insights.workspace_id: not a resource id",
+        ),
     ],
 )
 def test_terraform_finds_mistakes_with_the_stand_ins(
     terraform: Terraform, copy: Path, name: str, before: str, after: str, said: str
 ):
-    """The stand-ins have the schema of the real providers."""
+    """The stand-ins have the schema of the real providers, and validate ids as they do."""
     (copy / name).write_text((copy / name).read_text().replace(before, after, 1))
     assert terraform(copy, "init", "-backend=false").returncode == 0
     done = terraform(copy, "validate")

@@ -57,7 +57,7 @@ def test_the_cost_on_the_page_adds_up():
         given = variables_of(environment)
         nodes = given["aks_system_nodes"]["minimum"] + given["aks_scoring_nodes"]["minimum"]
         quantity = {
-            "instance of the endpoint, Standard_F4s_v2": instances,
+            "instance of the endpoint, Standard_D4as_v4": instances,
             f"node of AKS, {given['aks_scoring_nodes']['vm_size']}": nodes,
             "AKS, Standard tier": int(given["aks_sku_tier"] == "Standard"),
             "API Management, Developer": int(given["api_management_sku"] == "Developer_1"),

@@ -18,7 +18,7 @@ TABLES = (
     "AppRequests",
     "AppDependencies",
     "Usage",
-    "KubePodInventory",
+    "InsightsMetrics",
     "_LogOperation",
 )
 
@@ -101,21 +101,33 @@ def gateway_log(answers: Iterable[Mapping[str, Any]], arrivals: Iterator[datetim
     ]
 
 
-def pod_inventory(statuses: Iterable[Mapping[str, str]], at: datetime) -> Table:
-    """``statuses``: of each pod's containers, ``inference`` among them, by the container's name."""
-    return [
-        {
-            "TimeGenerated": at,
-            "Namespace": "ml-inference",
-            "Name": f"ml-inference-7c9f-{number}",
-            "ControllerName": "ml-inference-7c9f",
-            "PodStatus": "Running",
-            "ContainerName": f"b2b1a8a4-{number}/{name}",
-            "ContainerStatus": status,
-        }
-        for number, containers in enumerate(statuses)
-        for name, status in containers.items()
-    ]
+def ready_pods(ready: int, wanted: int, at: datetime) -> dict[str, Any]:
+    """Return what Container insights counts once a minute."""
+    return {
+        "TimeGenerated": at,
+        "Namespace": "container.azm.ms/kubestate",
+        "Name": "kube_deployment_status_replicas_ready",
+        "Val": float(ready),
+        "Tags": json.dumps(
+            {
+                "deployment": "ml-inference",
+                "k8sNamespace": "ml-inference",
+                "spec_replicas": wanted,
+                "status_replicas_available": ready,
+            }
+        ),
+    }
+
+
+def endpoint_event(name: str, at: datetime, deployment: str = "blue") -> dict[str, Any]:
+    """Return a row that the platform writes on a container."""
+    return {
+        "TimeGenerated": at,
+        "DeploymentName": deployment,
+        "InstanceId": "instance-0",
+        "Name": name,
+        "Message": "",
+    }
 
 
 def operation(detail: str, at: datetime = MIDNIGHT) -> dict[str, Any]:

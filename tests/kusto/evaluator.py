@@ -49,6 +49,15 @@ def _arguments(call: Node) -> list[Node]:
     return [argument for listed in call.children[1].children for argument in listed.children]
 
 
+def _unnamed(node: Node) -> Node:
+    return node.children[1] if node.kind == "SimpleNamedExpression" else node
+
+
+def _named_by(key: Node) -> str:
+    named = key.kind == "SimpleNamedExpression"
+    return key.children[0].text if named else _arguments(key)[0].text
+
+
 class Evaluator:
     """``tables``: rows by the table's name. ``now``: what ``ago()`` counts from and ``now()``
     is."""
@@ -141,8 +150,8 @@ class Evaluator:
         by = [key for clause in step.of("SummarizeByClause") for key in clause.children[0].children]
         groups: dict[tuple[Any, ...], Table] = {} if by else {(): []}
         for row in rows:
-            groups.setdefault(tuple(self._value(key, row) for key in by), []).append(row)
-        names = [key.text or _arguments(key)[0].text for key in by]
+            groups.setdefault(tuple(self._value(_unnamed(key), row) for key in by), []).append(row)
+        names = [key.text or _named_by(key) for key in by]
         (aggregates,) = step.of("List")
         return [
             dict(zip(names, keys, strict=True))
@@ -151,7 +160,7 @@ class Evaluator:
         ]
 
     def _aggregate(self, node: Node, rows: Table) -> Any:
-        call = node.children[1] if node.kind == "SimpleNamedExpression" else node
+        call = _unnamed(node)
         name = call.children[0].text
         if name not in AGGREGATES:
             raise NotSupportedError(f"{name}()")
@@ -160,12 +169,7 @@ class Evaluator:
         )
 
     def _columns(self, listed: Node, row: Row) -> dict[str, Any]:
-        return {
-            self._name(each): self._value(
-                each.children[1] if each.kind == "SimpleNamedExpression" else each, row
-            )
-            for each in listed.children
-        }
+        return {self._name(each): self._value(_unnamed(each), row) for each in listed.children}
 
     @staticmethod
     def _name(node: Node) -> str:

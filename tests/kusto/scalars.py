@@ -30,7 +30,7 @@ def literal(node: Node) -> Any:
         return int(text)
     if kind == "Int" and (found := re.fullmatch(r"int\((\d+)\)", text)):
         return int(found[1])
-    if kind == "Real" and text == "real(null)":
+    if text in ("real(null)", "datetime(null)"):
         return None
     if kind == "Real":
         return float(text)
@@ -39,7 +39,12 @@ def literal(node: Node) -> Any:
     if kind == "Timespan" and (found := re.fullmatch(r"(\d+)([dhms])", text)):
         return (
             int(found[1])
-            * {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}[found[2]]
+            * {
+                "d": timedelta(days=1),
+                "h": timedelta(hours=1),
+                "m": timedelta(minutes=1),
+                "s": timedelta(seconds=1),
+            }[found[2]]
         )
     raise NotSupportedError(f"{node.kind} {text}")
 
@@ -80,12 +85,15 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "coalesce": lambda *values: next((value for value in values if value is not None), None),
     "isempty": lambda value: tostring(value) == "",
     "isnotempty": lambda value: tostring(value) != "",
-    "log": lambda value: math.log(value) if value > 0 else math.nan,
-    "max_of": max,
+    "isnotnull": lambda value: value is not None,
+    "log": lambda value: None if value is None else math.log(value) if value > 0 else math.nan,
+    "max_of": lambda *values: max(value for value in values if value is not None),
     "min_of": min,
     "not": lambda value: None if value is None else not value,
+    "pack_array": lambda *values: list(values),
     "parse_json": parse_json,
     "pow": lambda base, exponent: base**exponent,
+    "round": lambda value: None if value is None else float(round(value)),
     "sqrt": lambda value: None if value is None else math.sqrt(value) if value >= 0 else math.nan,
     "strcat": lambda *values: "".join(map(tostring, values)),
     "todouble": _number(float),

@@ -19,8 +19,10 @@ from click.testing import CliRunner
 
 import support
 from arm.resource_manager import GROUP, SUBSCRIPTION, WORKSPACE
+from arm.sign_in import CLIENT, RUNNER, TENANT
 from blackbox.server import needs
 from mlops.cli import main
+from mlops.rollout.azure_sign_in import SCOPES
 from pipelines import steps
 from pipelines.agent import Agent, check_out
 from pipelines.cloud import Cloud, cloud
@@ -48,6 +50,8 @@ GITHUB = {
     "github.run_number": "7",
     "github.run_attempt": "1",
     "inputs.deployment": "green",
+    "vars.AZURE_CLIENT_ID": CLIENT,
+    "vars.AZURE_TENANT_ID": TENANT,
     "vars.AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
     "vars.AZURE_RESOURCE_GROUP": GROUP,
     "vars.AZURE_WORKSPACE": WORKSPACE,
@@ -154,7 +158,7 @@ def begun(pipeline: str, source: Path, folder: Path, there: Cloud) -> Run:
         source,
         folder,
         values | {"Pipeline.Workspace": str(folder / "store")},
-        there.surroundings | QUICK,
+        there.surroundings | QUICK | (RUNNER if pipeline == "github" else {}),
     )
     return Run(
         there, agent, [step for job in jobs(pipeline) for step in job if step.condition is None]
@@ -211,6 +215,7 @@ def test_a_pipeline_rolls_out_what_it_has_registered(runs: dict[str, Run]):
     is gone."""
     run = runs["github"]
     assert run.failed is None
+    assert set(SCOPES) <= set(run.there.sign_in.scopes)  # it signed in as the job, not by the CLI
     assert run.there.deployments.keys() == {"green"}
     assert run.there.deployments["green"]["model"].endswith(f"/models/{NAME}/versions/7.1")
     assert run.there.live == {"green": 100}

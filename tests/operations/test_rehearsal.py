@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import orjson
 import pytest
 
+from blackbox.server import HTTP
 from mlops.endpoint import Traffic, direct
 from mlops.rehearsal.greens import GREENS, artifact, data
 from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
@@ -63,7 +64,7 @@ def test_two_deployments_are_compared(
     direct(endpoint, Traffic({OLD: 50, NEW: 50}))
     row = orjson.dumps({"data": data()[0].iloc[:1].to_numpy().tolist()})
     for _ in range(60):
-        endpoint.score(row)
+        HTTP.post(f"{url}/score", content=row, headers={"Content-Type": "application/json"})
     rows = data()[0].head(50).to_numpy().tolist()
     say_comparison(endpoint, OLD, NEW, since, Questions(rows=rows), tmp_path)
     out = capsys.readouterr().out

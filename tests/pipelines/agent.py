@@ -47,7 +47,11 @@ def check_out(source: Path, target: Path) -> Path:
     """A fresh copy, with an environment in which the requirements are installed already."""
     for file in files(source):
         (target / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source / file, target / file)
+        shutil.copy2(source / file, target / file)
+    for cache in (*source.glob("mlops/**/__pycache__"), *source.glob("src/**/__pycache__")):
+        # Else each job would compile the modules anew, for seconds.
+        half_written = shutil.ignore_patterns("*.pyc.*")
+        shutil.copytree(cache, target / cache.relative_to(source), ignore=half_written)
     (target / ".venv").mkdir()
     for part in VENV.iterdir():
         if not part.name.startswith("."):

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from arm.azure import Azure, azure
 from arm.https import HttpsServer, Reply, Request
 from arm.proxy import proxy
 from arm.resource_manager import PREFIX, SUBSCRIPTION, WORKSPACE
+from arm.sign_in import ENTRA, GITHUB, SignIn
 from azureml_scoring.errors import ClientError
 from azureml_scoring.models import loading as models
 from azureml_scoring.models.golden_check import NO_LIMITS
@@ -32,6 +33,8 @@ HOSTS = (
     "api.loganalytics.io",
     "*.blob.core.windows.net",
     "*.api.azureml.ms",
+    ENTRA,
+    GITHUB,
 )
 SKU = {"name": "Default", "capacity": 3}
 TOKEN = {"authorization": "Bearer of whoever set it up"}
@@ -47,6 +50,7 @@ class Cloud:
     name: str
     surroundings: Mapping[str, str]
     watch: Callable[[dict[str, int]], None] = lambda live: None
+    sign_in: SignIn = field(default_factory=SignIn)
 
     @property
     def deployments(self) -> dict[str, Any]:
@@ -67,6 +71,8 @@ class Cloud:
         return self.azure.workspace.models.files(self.name, version)
 
     def __call__(self, request: Request) -> Reply:
+        if request.headers.get("host", "").startswith((ENTRA, GITHUB)):
+            return self.sign_in(request)
         if request.path.endswith("/query"):
             self._write_traffic_log()
         if request.method == "PUT" and request.path.endswith(f"/onlineEndpoints/{self.name}"):

@@ -1,29 +1,37 @@
 """Stands in for a provider where the registry is out of reach: it knows the snapshot's schemas and
 makes nothing.
 
-Terraform's own ``validate``, and ``test`` with mocked providers, ask a provider for no more than
-that. They find it by the environment variable TF_REATTACH_PROVIDERS and speak protocol 6 of
-https://github.com/hashicorp/terraform/tree/main/docs/plugin-protocol with it, over a socket. Enums
-and ranges, which only the real provider knows, are not checked.
+Terraform's own ``validate``, and ``test`` with mocked providers, ask a provider for its schemas,
+and to validate each resource. They find it by the environment variable TF_REATTACH_PROVIDERS and
+speak protocol 6 of https://github.com/hashicorp/terraform/tree/main/docs/plugin-protocol with it,
+over a socket. Of values only ids are validated; enums and ranges the real provider alone knows.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import grpc
+import msgpack
 
+from terraform.ids import refused
 from terraform.schema import schemas
 
 PROTOCOL = 6
 LIST = 2
-VALIDATIONS = ("ValidateProviderConfig", "ValidateResourceConfig", "ValidateDataResourceConfig")
+ERROR = 1
+SILENT = (
+    "ValidateProviderConfig",
+    "ValidateDataResourceConfig",
+    "ConfigureProvider",
+    "StopProvider",
+)
 
 
 @contextmanager
@@ -35,7 +43,7 @@ def providers(folder: Path) -> Iterator[dict[str, str]]:
         for name, one in schemas().items():
             server = grpc.server(ThreadPoolExecutor(4))
             stack.callback(lambda server=server: server.stop(None).wait())
-            server.add_generic_rpc_handlers((_handlers(_answer(one)),))
+            server.add_generic_rpc_handlers((_handlers(one),))
             server.add_insecure_port(f"unix://{folder}/{name}")
             server.start()
             addresses[one["address"]] = {
@@ -48,17 +56,30 @@ def providers(folder: Path) -> Iterator[dict[str, str]]:
         yield {"TF_REATTACH_PROVIDERS": json.dumps(addresses)}
 
 
-def _handlers(schema: bytes) -> grpc.GenericRpcHandler:
-    answers = {
-        "GetProviderSchema": schema,
-        **dict.fromkeys((*VALIDATIONS, "ConfigureProvider", "StopProvider"), b""),
+def _handlers(schema: dict[str, Any]) -> grpc.GenericRpcHandler:
+    known = _answer(schema)
+    answers: dict[str, Callable[[bytes], bytes]] = {
+        "GetProviderSchema": lambda _: known,
+        "ValidateResourceConfig": lambda asked: _validated(asked, schema["resource_schemas"]),
+        **dict.fromkeys(SILENT, lambda _: b""),
     }
     return grpc.method_handlers_generic_handler(
         f"tfplugin{PROTOCOL}.Provider",
         {
-            name: grpc.unary_unary_rpc_method_handler(lambda _, __, answer=answer: answer)
+            name: grpc.unary_unary_rpc_method_handler(lambda asked, _, answer=answer: answer(asked))
             for name, answer in answers.items()
         },
+    )
+
+
+def _validated(asked: bytes, schemas: dict[str, Any]) -> bytes:
+    """Return an error for each id that azurerm would refuse."""
+    given = dict(_fields(asked))
+    kind, config = given[1].decode(), dict(_fields(given[2]))[1]
+    body = msgpack.unpackb(config, ext_hook=lambda *_: None, strict_map_key=False)  # not known yet
+    return b"".join(
+        _field(1, _field(1, ERROR) + _field(2, problem))
+        for problem in refused(kind, body, schemas[kind])
     )
 
 
@@ -108,3 +129,24 @@ def _field(number: int, value: int | str | bytes) -> bytes:
 def _varint(value: int) -> bytes:
     low, rest = value & 0x7F, value >> 7
     return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """The fields of a message whose fields all have a length."""
+    at = 0
+
+    def number() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = message[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while at < len(message):
+        name, length = number() >> 3, number()
+        yield name, message[at : at + length]
+        at += length

@@ -3,8 +3,9 @@
 They are read off the bindings that CDK Terrain generates from the providers' own schemas; those are
 parsed, not imported. After a change of the resource types used, or of a provider's version:
 
-    python -m pip install --no-deps --target build/cdktn cdktn-provider-azurerm==18.9.0
-cdktn-provider-azapi==1.0.0 PYTHONPATH=tests python -m terraform.snapshot build/cdktn
+    python -m pip install --no-deps --target build/cdktn \\
+        cdktn-provider-azurerm==18.9.0 cdktn-provider-azapi==1.0.0
+    PYTHONPATH=tests python -m terraform.snapshot build/cdktn
 
 The bindings do not tell lists from sets, enums, ranges, nor what is sensitive: the last is taken
 from the names.
@@ -94,14 +95,15 @@ class Bindings:
             node for node in body if isinstance(node, ast.FunctionDef) and node.name == "__init__"
         )
         docs = ast.get_docstring(constructor) or ""
+        # The bindings' own names went through camelCase: "on_30_days" came back as "on30_days".
+        names = dict(re.findall(r":param (\w+): .*\{@link \S+#(\w+) ", docs))
         found = []
         for argument, default in zip(
             constructor.args.kwonlyargs, constructor.args.kw_defaults, strict=True
         ):
-            is_block = f":param {argument.arg}: {argument.arg.rstrip('_')} block." in docs
-            found.append(
-                (argument.arg.rstrip("_"), source(argument.annotation), default is None, is_block)
-            )
+            name = names.get(argument.arg, argument.arg)
+            is_block = f":param {argument.arg}: {name} block." in docs
+            found.append((name, source(argument.annotation), default is None, is_block))
         return found
 
     def _computed(self, owner: str) -> list[tuple[str, str]]:
@@ -117,7 +119,9 @@ class Bindings:
         return [
             (name, text)
             for name, text in found.items()
-            if name not in OF_CDK and not name.endswith("_input") and f"{name}_input" not in found
+            if name not in OF_CDK
+            and not name.endswith("_input")
+            and f"{name.rstrip('_')}_input" not in found
         ]
 
     def _type(self, text: str) -> Any:

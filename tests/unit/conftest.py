@@ -1,57 +1,28 @@
 from __future__ import annotations
 
-import contextlib
-import io
-import pickle
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mlops.converter import Convert, converter, hand_over
-from mlops.graphs import Converted, onnx_graphs
-from mlops.say import Say
+from mlops.converter import converter
 
 if TYPE_CHECKING:
     from redis_server import Valkey
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _converted_in_this_process() -> Iterator[None]:
-    """Convert in this process: one per conversion costs seconds, and test_converter.py tests it."""
-    with pytest.MonkeyPatch.context() as patch:
-        # mlops.package, which loads for seconds, takes it from there when a test imports it.
-        patch.setattr("mlops.converter.converter", _in_this_process)
-        if package := sys.modules.get("mlops.package"):
-            patch.setattr(package, "converter", _in_this_process)
-        yield
-
-
-def _in_this_process() -> AbstractContextManager[Convert]:
-    return contextlib.nullcontext(_converted)
-
-
-def _converted(estimator: Any, width: int, say: Say) -> Iterator[Converted]:
-    file = io.BytesIO()
-    hand_over(estimator, file)
-    return onnx_graphs(pickle.load(file), width)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _loaded_in_this_process() -> Iterator[None]:
-    """Load no artifact in a new process: one takes seconds, and test_own_code.py tests it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mlops.fresh_process.check_loads", lambda *_: None)
-        yield
 
 
 @pytest.fixture
 def own_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Convert in a process of its own, as for users."""
     monkeypatch.setattr("mlops.package.converter", converter)
+
+
+@pytest.fixture
+def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Package without a compiled form: its proof takes most of the time, and has its own tests."""
+    monkeypatch.setattr("mlops.package.compiled_form", lambda *_, **__: (None, {}))
 
 
 def pytest_report_header() -> str:

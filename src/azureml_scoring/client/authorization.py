@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from azureml_scoring.client.headers import is_header_value
@@ -50,6 +50,13 @@ class Authorization:
                 token = await _token_of(self._credential)
                 self._token, self._renew_at = token.token, token.expires_on - RENEW_BEFORE_S
         return {"Authorization": f"Bearer {self._token}"}
+
+    async def renewed(self, refused: Mapping[str, str]) -> dict[str, str]:
+        """Return the header anew, after the server refused this one; the same if there is no newer
+        token. Raises what the credential raises."""
+        if refused.get("Authorization") == f"Bearer {self._token}":
+            self._renew_at = 0.0
+        return await self.headers()
 
 
 async def _token_of(credential: TokenCredential) -> Any:

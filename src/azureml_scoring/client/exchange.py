@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -52,34 +53,19 @@ class Exchange:
 
     async def predictions(self, body: bytes, rows: int | None) -> list[Any]:
         """Return one prediction for each row. Raises ScoreError."""
-        answer = await self._answer(body, self._packs(body))
+        answer = await self._tries(body, time.monotonic() + self._timeout_s)
         if answer.status != 200:
             raise error_of(self._place, answer)
         return predictions_of(self._place, answer, rows)
 
-    def _packs(self, body: bytes) -> bool:
-        return self._takes_gzip is not False and len(body) >= json_bytes.GZIP_FROM_BYTES
-
-    async def _answer(self, body: bytes, packed: bool) -> HttpAnswer:
-        """Return the last try's answer; a refused gzip is sent again unpacked."""
-        until = time.monotonic() + self._timeout_s
-        answer = await self._tries(json_bytes.pack(body) if packed else body, packed, until)
-        if packed and self._takes_gzip is None:
-            if answer.status in UNPACKED_FOR:
-                answer = await self._tries(body, False, until)
-                self._takes_gzip = False if answer.status not in UNPACKED_FOR else None
-            elif answer.status == 200:
-                self._takes_gzip = True
-        return answer
-
-    async def _tries(self, content: bytes, packed: bool, until: float) -> HttpAnswer:
+    async def _tries(self, body: bytes, until: float) -> HttpAnswer:
         """Try until there is an answer that stays. Raises ScoreError."""
         again_once = True
         for attempt in range(1, self._attempts + 1):
             failure: ScoreError | None = None
             headers: Mapping[str, str] = {}
             try:
-                answer = await self._post(content, packed, until)
+                answer = await self._try(body, until)
                 headers = answer.headers
                 again = retry.after_status(answer.status, answer.document, headers)
             except httpx.RequestError as error:
@@ -102,21 +88,43 @@ class Exchange:
             raise failure from cause
         return answer
 
-    async def _post(self, content: bytes, packed: bool, until: float) -> HttpAnswer:
-        """Raises httpx.RequestError, TimeoutError and UnreadableAnswer."""
-        left_s = max(0.0, until - time.monotonic())
-        headers = {
-            **self._headers,
-            **({"Content-Encoding": "gzip"} if packed else {}),
-            "x-request-timeout-ms": str(max(1, int(1000 * left_s))),
-        }
+    async def _try(self, body: bytes, until: float) -> HttpAnswer:
+        """Return an answer; a refused gzip is sent again unpacked, a refused token once renewed.
+
+        Raises httpx.RequestError, TimeoutError and UnreadableAnswer, and what the credential
+        raises.
+        """
         # httpx's own timeout starts anew with each piece that is read.
-        async with asyncio.timeout(left_s):
-            headers |= await self._authorization.headers()
-            async with self._http.stream(
-                "POST", self._url, content=content, headers=headers
-            ) as response:
-                return await read(response)
+        async with asyncio.timeout(max(0.0, until - time.monotonic())):
+            if self._takes_gzip is False or len(body) < json_bytes.GZIP_FROM_BYTES:
+                return await self._authorized(body, {}, until)
+            packed = json_bytes.pack(body)
+            answer = await self._authorized(packed, {"Content-Encoding": "gzip"}, until)
+            if self._takes_gzip is None and answer.status in UNPACKED_FOR:
+                answer = await self._authorized(body, {}, until)
+                self._takes_gzip = None if answer.status in UNPACKED_FOR else False
+            elif answer.status == 200:
+                self._takes_gzip = True
+            return answer
+
+    async def _authorized(
+        self, content: bytes, headers: Mapping[str, str], until: float
+    ) -> HttpAnswer:
+        authorization = await self._authorization.headers()
+        answer = await self._post(content, {**headers, **authorization}, until)
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            fresh = await self._authorization.renewed(authorization)
+            if fresh != authorization:
+                answer = await self._post(content, {**headers, **fresh}, until)
+        return answer
+
+    async def _post(self, content: bytes, headers: Mapping[str, str], until: float) -> HttpAnswer:
+        left_ms = max(1, int(1000 * (until - time.monotonic())))
+        headers = {**self._headers, **headers, "x-request-timeout-ms": str(left_ms)}
+        async with self._http.stream(
+            "POST", self._url, content=content, headers=headers
+        ) as response:
+            return await read(response)
 
     def _too_late(self) -> NoAnswer:
         return NoAnswer(

@@ -52,8 +52,15 @@ def _frame_table(frame: pd.DataFrame, start: int) -> Any:
     cells = frame.astype(object).to_numpy(copy=True)
     cells[frame.isna().to_numpy()] = None
     data = [_row(row, start + place) for place, row in enumerate(cells.tolist())]
-    names = list(frame.columns)
-    return {"columns": names, "data": data} if all(isinstance(n, str) for n in names) else data
+    names: list[Any] = list(frame.columns)
+    if all(isinstance(name, str) for name in names):
+        return {"columns": names, "data": data}
+    if names == list(range(len(names))):  # pandas' own, of a frame without names
+        return data
+    raise ValueError(
+        "The DataFrame's column names are not texts; name them as the model does "
+        "(frame.columns = [...]), or give frame.to_numpy() for values in the order of the fit."
+    )
 
 
 def _records_table(records: Sequence[Mapping[str, Any]], start: int) -> Any:

@@ -17,7 +17,12 @@ import orjson
 
 from azureml_scoring.errors import MalformedTensors
 from azureml_scoring.http.body_reader import Environ
-from azureml_scoring.http.output_tensors import output_tensor, wants_binary, with_binary
+from azureml_scoring.http.output_tensors import (
+    output_metadata,
+    output_tensor,
+    wants_binary,
+    with_binary,
+)
 from azureml_scoring.http.request_reader import RequestReader
 from azureml_scoring.http.wanted import BEGAN, wanted_for_s
 from azureml_scoring.inputs.binary_tensors import framed, head_of
@@ -117,7 +122,9 @@ class OpenInference:
                 "versions": [model.version],
                 "platform": model.backend,
                 "inputs": _inputs(model.contract),
-                "outputs": [],
+                "outputs": [
+                    output_metadata(method, answers) for method, answers in model.answers.items()
+                ],
                 "parameters": {"methods": list(model.contract.methods)},
             }
         )
@@ -163,7 +170,7 @@ class OpenInference:
         """Return the service's answer, and the JSON of the body. ``json_bytes``: its length, if
         binary tensors may follow."""
         kind = JSON if json_bytes is not None else environ.get("CONTENT_TYPE") or JSON
-        environ = {**environ, "CONTENT_TYPE": kind}
+        environ = {**environ, "CONTENT_TYPE": kind, "HTTP_ACCEPT": JSON}
         due = self._service.admission.due(environ.get(BEGAN), wanted_for_s(environ))
         request = self._reader(environ, due)
         head = b""

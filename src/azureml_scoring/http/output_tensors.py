@@ -32,6 +32,13 @@ def output_tensor(name: str, predictions: list[Any]) -> dict[str, Any]:
     return {"name": name, "datatype": datatype, "shape": shape, "data": data}
 
 
+def output_metadata(name: str, predictions: list[Any]) -> dict[str, Any]:
+    """Return name, datatype and shape of an output that has answered these predictions."""
+    tensor = output_tensor(name, predictions)
+    del tensor["data"]
+    return tensor | {"shape": [-1, *tensor["shape"][1:]]}
+
+
 def _datatype(data: list[Any]) -> str:
     types = set(map(type, data))
     if types == {bool}:

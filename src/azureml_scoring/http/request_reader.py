@@ -14,9 +14,11 @@ from typing import Any
 import orjson
 
 from azureml_scoring.body_budget import Held
-from azureml_scoring.errors import MalformedJson, ScoringError
+from azureml_scoring.errors import MalformedJson, NotAcceptable, ScoringError
+from azureml_scoring.http.accept import PLAIN, negotiated
 from azureml_scoring.http.body_reader import BodyReader, Environ, media_type
 from azureml_scoring.http.wanted import gone_of
+from azureml_scoring.inputs.media_types import JSON
 from azureml_scoring.request import ANYTHING, Directive, Request
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:~/+=@-]{1,100}")
@@ -65,6 +67,12 @@ class RequestReader:
     def _request(
         self, environ: Environ, body: bytes | ScoringError | None, held: Held | None
     ) -> Request:
+        accept, answer_type = environ.get("HTTP_ACCEPT"), JSON
+        if accept not in PLAIN:
+            try:
+                answer_type = negotiated(accept)
+            except NotAcceptable as error:
+                body = error
         read = functools.partial(self.body.read, environ, body, held)
         client_id = _valid(REQUEST_ID, environ.get("HTTP_X_MS_CLIENT_REQUEST_ID"))
         request_id = (
@@ -84,6 +92,7 @@ class RequestReader:
             held,
             gone_of(environ),
             media_type(environ.get("CONTENT_TYPE")),
+            answer_type,
         )
 
     def plain(self, value: Any) -> Request:

@@ -5,7 +5,7 @@ https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interproces
 
 from __future__ import annotations
 
-from azureml_scoring.errors import MalformedArrow
+from azureml_scoring.errors import MalformedArrow, TooManyRows
 from azureml_scoring.inputs.arrow_bounds import Sizes, sizes_of
 from azureml_scoring.inputs.arrow_table import (
     check_type,
@@ -34,7 +34,15 @@ def _table(body: bytes, contract: Contract, limits: Limits) -> Table:
 
     buffer = pa.py_buffer(body.removeprefix(FILE_MAGIC))
     total = Sizes(0, 0)
-    for message in pa.ipc.MessageReader.open_stream(buffer):
+    # one for each row, and for each column's dictionary, and the schema
+    most_messages = limits.max_rows + limits.max_features + 1
+    for count, message in enumerate(pa.ipc.MessageReader.open_stream(buffer)):
+        if count == most_messages:
+            raise TooManyRows(
+                f"The body has more than {most_messages:,} messages of Arrow; write its rows as "
+                f"one batch.",
+                "",
+            )
         sizes = sizes_of(message)
         total = Sizes(total.rows + sizes.rows, total.unpacked_bytes + sizes.unpacked_bytes)
         limits.check_bytes(total.unpacked_bytes)
@@ -47,7 +55,8 @@ def _table(body: bytes, contract: Contract, limits: Limits) -> Table:
             check_type(schema.field(place).type, feature, place)
     sent = sorted({place for place in order if place >= 0})
     options = pa.ipc.IpcReadOptions(included_fields=sent, use_threads=False)
-    table = pa.ipc.open_stream(buffer, options=options).read_all()
+    reader = pa.ipc.open_stream(buffer, options=options)
+    table = pa.Table.from_batches([batch for batch in reader if batch.num_rows], reader.schema)
     table = table.select(range(len(sent)))  # for none to be included means all
     table.validate(full=True)
     return table_of(table.rename_columns(list(map(str, sent))), order, contract, limits)

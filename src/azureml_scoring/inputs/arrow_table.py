@@ -29,6 +29,9 @@ from azureml_scoring.inputs.table import Table, check_size, types_of
 Location = Callable[[int], str]
 """Row -> the pointer to the value."""
 
+OLDEST_PYARROW = 26
+"""Older ones recurse into a Parquet schema, however deep, until the process ends."""
+
 VIEW_BYTES = 16
 """Of each text in an array of views, the first four are its length."""
 
@@ -36,24 +39,30 @@ VIEW_BYTES = 16
 @contextlib.contextmanager
 def read_by_pyarrow(malformed: ClientError) -> Iterator[None]:
     """Raise ``malformed`` in place of pyarrow's errors; UnsupportedContentType if it is not
-    installed."""
+    installed, or too old."""
     if importlib.util.find_spec("pyarrow") is None:
-        raise UnsupportedContentType(
-            "This service reads no Parquet and no Arrow, since pyarrow is not installed there; "
-            "send JSON or CSV, or add pyarrow to its environment."
-        )
+        raise _no_pyarrow()
     import pyarrow as pa
 
+    if int(pa.__version__.partition(".")[0]) < OLDEST_PYARROW:
+        raise _no_pyarrow()
     try:
         yield
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise malformed from error
 
 
+def _no_pyarrow() -> UnsupportedContentType:
+    return UnsupportedContentType(
+        f"This service reads no Parquet and no Arrow, since pyarrow {OLDEST_PYARROW} or newer is "
+        f"not installed there; send JSON or CSV, or add pyarrow to its environment."
+    )
+
+
 def wanted_columns(names: Sequence[str], contract: Contract) -> list[int]:
     """Return the places of the model's columns among these, -1 for an optional one that is not
     there. Raises WrongFeatures."""
-    absent = absent_columns(set(names), contract)
+    absent = absent_columns(set(names), contract, "")
     order = order_by_name([*names, *absent], contract, "")
     return [place if place < len(names) else -1 for place in order]
 

@@ -16,9 +16,11 @@ from azureml_scoring.inputs import tensors
 from azureml_scoring.inputs.arrays import values_of
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.limits import Limits
+from azureml_scoring.inputs.media_types import BOM
 from azureml_scoring.inputs.options import Options
 from azureml_scoring.inputs.payload import read_json
 from azureml_scoring.inputs.table import Table
+from azureml_scoring.inputs.unique_keys import check_unique
 
 FRAME_BYTES = 8
 LENGTH_BYTES = 4
@@ -45,6 +47,7 @@ def parse(frame: bytes, contract: Contract, limits: Limits) -> tuple[Table, Opti
         _malformed("Inference-Header-Content-Length is more than the whole body")
     rest = rest[len(head) :]
     document = read_json(head, limits)
+    check_unique(head.removeprefix(BOM), 0, document)  # now, while it has no values
     inputs = document.get(tensors.INPUTS) if isinstance(document, dict) else None
     elements = 0
     for index, tensor in enumerate(inputs if isinstance(inputs, list) else []):

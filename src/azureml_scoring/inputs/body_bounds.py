@@ -1,10 +1,13 @@
-"""Bounds the nesting and the number of values of a body, before a parser makes objects of it.
+"""Bounds the nesting and the number of values of a body; of a large one before a parser makes
+objects of it.
 
 A few kilobytes of gzip can hold millions of empty lists, which take a hundred times their bytes as
 objects. The body is read in pieces, so that no thread waits long for the interpreter.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -24,20 +27,19 @@ DEPTH_STEPS = bytes({91: 1, 123: 1, 93: 255, 125: 255}.get(byte, 0) for byte in 
 
 QUOTE = ord('"')
 
+OPENING, CASE_BIT = ord("{"), ord("{") ^ ord("[")
+"""With the case bit, both brackets that open are ``{``, and nothing else is."""
+
+CONTAINERS = {list, dict}
+LEVELS_AROUND_ROWS, MAX_KEYS_AROUND_ROWS = 3, 4
+"""``{"input_data": {"data": [...]}}``, and the keys that stand beside one of these."""
+
 
 def check_bounds(body: bytes, *, max_depth: int, max_parts: int) -> None:
     """Check a body. Raises TooDeep or TooManyElements.
 
     ``max_parts``: lists, objects and commas together.
     """
-    if len(body) <= PIECE_BYTES:
-        brackets = body.count(b"[") + body.count(b"{")
-        parts_at_most = len(body) if len(body) <= max_parts else brackets + body.count(b",")
-        depth_at_most = brackets
-        if brackets > max_depth:
-            depth_at_most -= _brackets_between_rows(body)
-        if depth_at_most <= max_depth and parts_at_most <= max_parts:
-            return
     depth = parts = 0
     outside_strings = MarksOutsideStrings(INSIGNIFICANT_BYTES)
     for start in range(0, len(body), PIECE_BYTES):
@@ -54,14 +56,32 @@ def check_bounds(body: bytes, *, max_depth: int, max_parts: int) -> None:
             )
 
 
-def _brackets_between_rows(body: bytes) -> int:
-    """Count the brackets that open where another closes, and so go no deeper.
+def surely_within(body: bytes, document: Any, *, max_depth: int, max_parts: int) -> bool:
+    """Tell quickly whether a small body is within the bounds; False if they have to be checked.
 
-    Strings are not left out: what is counted there are brackets that go no deeper either. A quote
-    between the two keeps a bracket in a string from passing for one that closes.
+    ``document``: what the body holds. Of lists and objects side by side, the deepest value lies in
+    one.
     """
-    marks = body.translate(None, INSIGNIFICANT_BYTES)
-    return marks.count(b"],[") + marks.count(b"},{")
+    octets = np.frombuffer(body, np.uint8)
+    brackets = int(np.count_nonzero(octets | CASE_BIT == OPENING))
+    return len(body) <= max_parts and (
+        brackets <= max_depth or brackets - _side_by_side(document) <= max_depth
+    )
+
+
+def _side_by_side(document: Any) -> int:
+    """Return how many lists and objects have another one before them with the same parent: rows,
+    records, columns, or what a row has in an index."""
+    count, level = 0, [document]
+    for _ in range(LEVELS_AROUND_ROWS):
+        parents, level = level, []
+        for parent in parents:
+            children = parent.values() if type(parent) is dict else parent
+            if len(parent) <= MAX_KEYS_AROUND_ROWS:
+                level += [child for child in children if type(child) in CONTAINERS]
+            elif CONTAINERS.issuperset(map(type, children)):
+                count += len(parent) - 1
+    return count
 
 
 class MarksOutsideStrings:

@@ -208,9 +208,10 @@ class NumberColumn(Column):
 
     def _canonical(self, values: Sequence[Any], types: Collection[type]) -> Sequence[Any]:
         numbers = self._numbers(values, types)
-        present = itertools.filterfalse(math.isnan, numbers)
-        if self.feature.categories and not self._knows(present):
-            raise _unknown(self.feature)
+        if self.feature.categories:
+            present = itertools.filterfalse(math.isnan, numbers)
+            if not self._knows(present):
+                raise _unknown(self.feature)
         return numbers
 
     def _numbers(self, values: Sequence[Any], types: Collection[type]) -> Sequence[Any]:
@@ -223,6 +224,8 @@ class NumberColumn(Column):
             if self._whole and fractions and any(map(operator.mod, numbers, itertools.repeat(1))):
                 raise self._out_of_range
         if not self._whole:
+            if types == (float,) and not self._bounded and 0.0 not in values:  # nor -0.0
+                return values
             if self._bounded:
                 values = np.array(values, self.feature.dtype).tolist()
             return [np.nan if value is None else value + 0.0 for value in values]

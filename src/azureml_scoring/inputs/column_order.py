@@ -7,10 +7,14 @@ from typing import Any
 
 from azureml_scoring.errors import WrongFeatures
 from azureml_scoring.inputs.contract import Contract
-from azureml_scoring.inputs.forms import forms
 
 MAX_NAMED_COLUMNS = 10
-"""How many missing columns an error names."""
+"""How many columns an error names."""
+
+
+class WrongWidth(WrongFeatures):
+    """Rows without names have another number of values than the model has features. The caller
+    adds what to send."""
 
 
 def order_by_name(columns: Sequence[Any], contract: Contract, place: str) -> list[int]:
@@ -25,22 +29,30 @@ def order_by_name(columns: Sequence[Any], contract: Contract, place: str) -> lis
     return [positions[name] for name in contract.column_names]
 
 
-def absent_columns(columns: Collection[str], contract: Contract) -> list[str]:
-    """Return the optional columns of the model that are not among these."""
-    return [name for name in contract.optional if name not in columns]
+def absent_columns(columns: Collection[str], contract: Contract, place: str) -> list[str]:
+    """Return the optional columns of the model that are not among these.
+
+    Raises WrongFeatures if all are optional and none is there: the rows are meant for another
+    model. ``place``: the pointer to the names.
+    """
+    absent = [name for name in contract.optional if name not in columns]
+    if len(absent) == len(contract.features):
+        raise WrongFeatures(
+            f"There is none of the model's columns, which are {_listed(absent)}.", place
+        )
+    return absent
 
 
 def order_by_place(width: int, contract: Contract, place: str, *, flat: bool) -> range:
-    """Return the order of the fit, if the rows have its width. Raises WrongFeatures.
+    """Return the order of the fit, if the rows have its width. Raises WrongWidth.
 
     ``flat``: the only row was sent as a flat list.
     """
     count = len(contract.features)
     if width != count:
         subject = "A list of values is one row, which" if flat else "A row"
-        raise WrongFeatures(
-            f"{subject} must have {count} values, one for each feature of the model, not "
-            f"{width}. {forms(contract)}",
+        raise WrongWidth(
+            f"{subject} must have {count} values, one for each feature of the model, not {width}.",
             place,
         )
     return range(count)
@@ -60,11 +72,9 @@ def check_names(
             place,
         )
     if missing:
-        more = (
-            f" and {len(missing) - MAX_NAMED_COLUMNS} more"
-            if len(missing) > MAX_NAMED_COLUMNS
-            else ""
-        )
-        raise WrongFeatures(
-            f"Columns are missing: {', '.join(missing[:MAX_NAMED_COLUMNS])}{more}.", place
-        )
+        raise WrongFeatures(f"Columns are missing: {_listed(missing)}.", place)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MAX_NAMED_COLUMNS
+    return ", ".join(names[:MAX_NAMED_COLUMNS]) + (f" and {more} more" if more > 0 else "")

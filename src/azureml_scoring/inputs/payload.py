@@ -13,7 +13,7 @@ import orjson
 
 from azureml_scoring.errors import EmptyBody, MalformedJson, WrongShape
 from azureml_scoring.inputs import decoders
-from azureml_scoring.inputs.body_bounds import check_bounds
+from azureml_scoring.inputs.body_bounds import PIECE_BYTES, check_bounds, surely_within
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.decoders import rows
 from azureml_scoring.inputs.envelopes import Opened, open_document
@@ -25,8 +25,8 @@ from azureml_scoring.inputs.unique_keys import check_unique
 
 
 def parse(body: bytes, contract: Contract, limits: Limits) -> tuple[Table, Options]:
-    """Parse and check a body. Raises ClientError; to UnknownForm and WrongShape the caller adds
-    what to send."""
+    """Parse and check a body. Raises ClientError; to errors about its form the caller adds what to
+    send."""
     document = read_json(body, limits)
     opened = open_document(document, contract.column_names)
     table = _table(opened, contract, limits)
@@ -38,13 +38,19 @@ def read_json(body: bytes, limits: Limits) -> Any:
     """Return the document of a body within the limits. Raises ClientError."""
     limits.check_bytes(len(body))
     body = body.removeprefix(BOM)
-    check_bounds(body, max_depth=limits.max_depth, max_parts=limits.max_parts)
+    bounds = {"max_depth": limits.max_depth, "max_parts": limits.max_parts}
+    large = len(body) > PIECE_BYTES
+    if large:
+        check_bounds(body, **bounds)
     if not body or body.isspace():
         raise EmptyBody("Request body is empty or None", "")
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
+        check_bounds(body, **bounds)
         raise MalformedJson(f"The request body is not valid JSON: {error}", "") from None
+    if not (large or surely_within(body, document, **bounds)):
+        check_bounds(body, **bounds)
     if document is None:
         raise EmptyBody("Request body is empty or None", "")
     return document

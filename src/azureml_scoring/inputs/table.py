@@ -47,9 +47,24 @@ class Table(NamedTuple):
 
 def types_of(values: Values) -> Types:
     """Return the types of the values in each column."""
-    if values and len(values[0]) == 1:  # the usual request, for which sets would take longest
+    rows = len(values[0]) if values else 0
+    if rows == 1:  # the usual request, for which sets would take longest
         return [(type(value),) for (value,) in values]
-    return [set(map(type, column)) for column in values]
+    of_values = list(map(type, itertools.chain.from_iterable(values)))
+    if not rows or len(of_values) != rows * len(values):
+        return [set(map(type, column)) for column in values]
+    of_first_row = of_values[::rows]
+    if of_values == _each(of_first_row, rows):
+        return [(kind,) for kind in of_first_row]
+    return [set(of_values[start : start + rows]) for start in range(0, len(of_values), rows)]
+
+
+def _each(kinds: Sequence[type], times: int) -> list[type]:
+    """Return each of them so many times in a row."""
+    repeated = []
+    for kind in kinds:
+        repeated += [kind] * times
+    return repeated
 
 
 def check_scalars(values: Values, types: Types, location: Location) -> None:

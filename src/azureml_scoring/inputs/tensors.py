@@ -14,13 +14,21 @@ from azureml_scoring.errors import UnknownForm, WrongShape
 from azureml_scoring.inputs import decoders
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.limits import Limits
+from azureml_scoring.inputs.media_types import BOM
 from azureml_scoring.inputs.options import Options
 from azureml_scoring.inputs.payload import read_json
 from azureml_scoring.inputs.table import Table
+from azureml_scoring.inputs.unique_keys import check_unique
 
 INPUTS, OUTPUTS, PARAMETERS = "inputs", "outputs", "parameters"
-REQUEST_KEYS = {"id", INPUTS, OUTPUTS, PARAMETERS}
+REQUEST_KEYS = {"id", "model_name", INPUTS, OUTPUTS, PARAMETERS}
+"""KServe's client names the model here too; the path says which is asked."""
+
 INPUT_KEYS = {"name", "shape", "datatype", "data", PARAMETERS}
+OUTPUT_KEYS = {"name", PARAMETERS}
+
+NOT_HERE = {"classification", "shared_memory_region"}
+"""Parameters of Triton's extensions that would change what an answer means, or where it is."""
 
 NUMPY_TYPES = {"BOOL": "?", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8"} | {
     f"{name}{8 * size}": f"<{letter}{size}"
@@ -37,7 +45,10 @@ DATATYPES = {*NUMPY_TYPES, TEXTS}
 
 def parse(body: bytes, contract: Contract, limits: Limits) -> tuple[Table, Options]:
     """Parse and check a body. Raises ClientError, whose location is in the request."""
-    return read(read_json(body, limits), contract, limits)
+    document = read_json(body, limits)
+    parsed = read(document, contract, limits)
+    check_unique(body.removeprefix(BOM), _count_keys(document), document)
+    return parsed
 
 
 def read(document: Any, contract: Contract, limits: Limits) -> tuple[Table, Options]:
@@ -60,6 +71,13 @@ def read(document: Any, contract: Contract, limits: Limits) -> tuple[Table, Opti
     return decoders.decode(columns, "/inputs", contract, limits), options
 
 
+def _count_keys(document: Mapping[str, Any]) -> int:
+    """Count the keys of a valid request, but for those deep in its parameters."""
+    parts = [document, *document[INPUTS], *(document.get(OUTPUTS) or ())]
+    parameters = [part[PARAMETERS] for part in parts if isinstance(part.get(PARAMETERS), dict)]
+    return sum(map(len, [*parts, *parameters]))
+
+
 def _objects(document: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     objects = document.get(key)
     if not isinstance(objects, list) or set(map(type, objects)) - {dict}:
@@ -74,7 +92,19 @@ def _method(document: Mapping[str, Any]) -> Any:
     outputs = _objects(document, OUTPUTS)
     if len(outputs) > 1:
         raise UnknownForm("A request has one output: the name of a method.", "/outputs")
-    return outputs[0].get("name") if outputs else None
+    if not outputs:
+        return None
+    (output,) = outputs
+    if not output.keys() <= OUTPUT_KEYS:
+        raise UnknownForm("An output has a name, and maybe parameters.", "/outputs/0")
+    _check_parameters(output, "/outputs/0")
+    return output.get("name")
+
+
+def _check_parameters(part: Mapping[str, Any], place: str) -> None:
+    parameters = part.get(PARAMETERS)
+    if isinstance(parameters, dict) and not NOT_HERE.isdisjoint(parameters):
+        raise UnknownForm(f"There is no {' and no '.join(sorted(NOT_HERE))} here.", place)
 
 
 def _rows(tensor: Mapping[str, Any], place: str) -> list[list[Any]]:
@@ -114,6 +144,7 @@ def checked(tensor: Mapping[str, Any], place: str) -> tuple[list[int], list[Any]
         raise UnknownForm(f"The datatype must be one of {', '.join(sorted(DATATYPES))}.", place)
     if not (isinstance(shape, list) and shape and all(type(n) is int and n >= 0 for n in shape)):
         raise UnknownForm("The shape must be a list of whole numbers.", place)
+    _check_parameters(tensor, place)
     if not isinstance(data, list):
         raise UnknownForm("The data must be a list.", place)
     return shape, data

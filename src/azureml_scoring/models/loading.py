@@ -71,7 +71,7 @@ def load(settings: Settings) -> Model:
         example = _warm_up(source, estimator, contract, predict)
         warmup_ms = (time.perf_counter() - started) * 1000
         X = golden_check.batch_of(list(example), contract).X
-        proven = not non_finite(predict(Batch(X[:1], contract.methods[0])))
+        first = predict(Batch(X[:1], contract.methods[0]))
         if graph := isinstance(estimator, GraphEstimator):
             compiled, quick = None, quick_graph(estimator, predict, X, contract, settings)
         elif not alone:
@@ -111,7 +111,8 @@ def load(settings: Settings) -> Model:
         answer_baselines=packaged.answer_baselines if packaged else (),
         most_row_share=packaged.most_row_share if packaged else 0.0,
         example=example,
-        proven=proven,
+        answers=(packaged and packaged.golden_answers) or {contract.methods[0]: first},
+        proven=not non_finite(first),
         concurrency=concurrency,
     )
 

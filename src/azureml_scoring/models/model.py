@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from azureml_scoring.inputs.batch import Batch
@@ -46,6 +47,7 @@ class Model:
     answer_baselines: the distribution of its answers to the sample, by ``answer_columns``.
     most_row_share: more of the requests than one row holds by itself.
     example: rows that the model has answered.
+    answers: method -> its golden answers; without them, its default method's answer to a row.
     proven: its answers to the example are finite numbers.
     concurrency: what the trial says about scores at once; None for a quick model, which needs no
         slot.
@@ -71,5 +73,12 @@ class Model:
     answer_baselines: tuple[Baseline, ...] = ()
     most_row_share: float = 0.0
     example: Sequence[list[Any]] = ()
+    answers: Mapping[str, list[Any]] = MappingProxyType({})
     proven: bool = False
     concurrency: Concurrency | None = None
+
+    @property
+    def public_example(self) -> Sequence[list[Any]]:
+        """The rows of the example that anybody may see. Without a manifest it may be the author's
+        input example, perhaps a person's data."""
+        return self.example if self.golden_rows else ()

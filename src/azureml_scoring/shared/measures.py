@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from azureml_scoring.errors import ClientError, ScoringError, ServiceError
 
 STAGES = ("request", "read", "validate", "queue", "predict", "cache", "serialise")
-"""``request`` is the whole of it. A stage that a request does not have is not counted."""
+"""``request`` is the whole of a request that was answered: refusals are quick and would hide slow
+answers. A stage that a request does not have is not counted."""
 
 REQUEST, READ, VALIDATE, QUEUE, PREDICT, CACHE, SERIALISE = range(len(STAGES))
 
@@ -94,7 +95,8 @@ class MeasureRecorder:
         counts, sums = self._counts, self._seconds
         counts[_ROWS] += rows
         counts[_INDEX_OF[outcome]] += 1
+        answered = outcome == OK
         for stage, took in enumerate(seconds):
-            if took:
+            if took and (stage or answered):
                 counts[_FIRST_BUCKET_OF[stage] + bisect_left(BUCKET_BOUNDS_S, took)] += 1
                 sums[stage] += took

@@ -44,7 +44,7 @@ Sink = Callable[[Sequence[Item]], None]
 
 def collected(outcome: Outcome, at: float) -> Collected | None:
     """Return the data of a request that was answered with predictions."""
-    if outcome.batch is None or not outcome.predictions:
+    if outcome.batch is None or outcome.error:
         return None
     return Collected(at, outcome.request_id, outcome.batch, outcome.predictions)
 

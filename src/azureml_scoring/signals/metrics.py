@@ -27,8 +27,8 @@ METRIC_PREFIX = "scoring"
 
 
 class Metrics:
-    """A collector of prometheus_client, and the answer to a scrape. ``clock``: the monotonic clock
-    of the scoreboard."""
+    """A collector of prometheus_client, and the answer to a scrape. ``ready``: whether the server
+    is. ``clock``: the monotonic clock of the scoreboard."""
 
     def __init__(
         self,
@@ -37,12 +37,14 @@ class Metrics:
         drift: DriftMonitor,
         *,
         deployment: str,
+        ready: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._board = board
         self._drift = drift
         self._lifecycle = lifecycle
         self._deployment = deployment
+        self._ready = ready
         self._clock = clock
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
@@ -83,6 +85,7 @@ class Metrics:
             [row.admission for row in rows], [row.admission for row in living], self._clock()
         )
         yield _gauge("workers", "Worker processes that live.", len(living))
+        yield _gauge("ready", "1 if /readiness answers 200.", int(self._ready()))
         yield _gauge(
             "start_time_seconds", "Start of the server, since the epoch.", self._board.started_at
         )

@@ -43,7 +43,7 @@ class Machine:
             capture_output=True,
             text=True,
             check=False,
-            timeout=100,
+            timeout=250,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -3,9 +3,11 @@
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 
-from azureml_scoring.request import CacheState, Outcome
+from azureml_scoring.inputs.media_types import CSV, NPY
+from azureml_scoring.request import CacheState, MustWait, Outcome, Request
 from azureml_scoring.shared.measures import STAGES
 from cache import Predictions
 from function_service import Source, ask, service
@@ -101,3 +103,49 @@ def test_a_client_can_not_make_a_good_model_fail(proof: str):
 def test_what_json_has_not_is_the_models_failure(answers: list[object]):
     """The error is named, with the request id to look it up."""
     assert ask(service(lambda batch: answers))[1]["code"] == "model_failed"
+
+
+def wanting(answer_type: str) -> Request:
+    return Request("id-1", "t" * 32, lambda: b"[[1.5], [2.5]]", answer_type=answer_type)
+
+
+def test_predictions_may_be_answered_as_a_table():
+    """The table holds predictions alone; the model and the state of the cache stand in headers."""
+    answer = service().score(wanting(CSV))
+    assert (answer.status, answer.content_type) == (200, "text/csv; charset=utf-8")
+    assert answer.body == b"prediction\r\n1.5\r\n2.5\r\n"
+    assert answer.headers == {
+        "x-model-name": "m", "x-model-version": "v1.2.3", "x-scoring-cache": "off",
+    }  # fmt: skip
+
+
+def test_the_headers_of_a_table_hold_any_name():
+    """What a header can't hold is percent-encoded."""
+    source = Source(lambda batch: batch.X[:, 0].tolist())
+    source.loaded.name = "modèle\n1"
+    answer = service(source=source).score(wanting(CSV))
+    assert answer.headers["x-model-name"] == "mod%C3%A8le%0A1"
+
+
+def test_predictions_that_a_form_can_not_hold_are_refused_in_json():
+    """The hooks learn of it as of any other error."""
+    seen: list[Outcome] = []
+    answer = service(lambda batch: ["a", "b"], hooks=[seen.append]).score(wanting(NPY))
+    document = orjson.loads(answer.body)
+    assert (answer.status, answer.content_type) == (406, "application/json")
+    assert (document["code"], document["status"]) == ("not_acceptable", 406)
+    assert (seen[0].status, seen[0].error.code) == (406, "not_acceptable")
+
+
+def test_errors_are_json_whatever_the_form_of_the_answer():
+    """A client reads them as ever."""
+    request = wanting(CSV)._replace(read=lambda: b'[["x"]]')
+    answer = service().score(request)
+    assert (answer.status, answer.content_type) == (422, "application/json")
+    assert orjson.loads(answer.body)["code"] == "wrong_type"
+
+
+def test_a_table_is_not_written_on_the_event_loop():
+    """Others would wait for it."""
+    with pytest.raises(MustWait):
+        service().score_admitted(wanting(CSV), 1e9, may_wait=False)

@@ -141,7 +141,7 @@ def test_the_converting_process_ends_with_the_one_that_started_it(
 
 
 def wait_until(condition: Any) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.05)

@@ -1,17 +1,15 @@
 import warnings
 from pathlib import Path
 
-import joblib
 import numpy as np
 import orjson
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, clone
 from sklearn.cluster import KMeans
-from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingRegressor, IsolationForest, RandomForestClassifier
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import CategoricalNB
@@ -22,7 +20,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 import support
-from azureml_scoring.errors import ClientError, ModelRefusedInput, StartupError
+from azureml_scoring.errors import ClientError, ModelRefusedInput
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.models.engines.onnx_model import MIN_COMPARED_ANSWERS
 from azureml_scoring.models.engines.race import Race
@@ -34,7 +32,6 @@ from azureml_scoring.settings import Settings
 from mlops import compiled_form
 from mlops.package import package
 from mlops.parity import TOLERANCE
-from mlops.sample_file import load as read_sample
 from places import DATA
 from validation import validate
 
@@ -107,26 +104,6 @@ def test_several_targets_are_answered_row_by_row(tmp_path: Path):
     assert first == pytest.approx(second[::-1])
 
 
-def test_infinity_is_left_out_of_the_golden_rows(tmp_path: Path):
-    """No request can hold it."""
-    X = pd.DataFrame({"a": [1.0, np.inf, 3.0, 4.0] * 10})
-    estimator = HistGradientBoostingRegressor(max_iter=3).fit(X, range(40))
-    kept = Manifest.read(support.packaged(estimator, X, tmp_path, golden_rows="sample")).golden_rows
-    assert len(kept) == 10
-    with pytest.raises(StartupError, match="Each row of the sample holds infinity"):
-        support.packaged(estimator, X.iloc[1:2], tmp_path / "other")
-
-
-def test_columns_beyond_the_models_are_left_out(tmp_path: Path):
-    """A sample with the target and an id still in it works for a model that knows its columns."""
-    X, y = support.diabetes()
-    said: list[str] = []
-    file = support.dump(support.demo_estimator(), tmp_path)
-    made = package(file, X.assign(target=y), tmp_path / "out", say=said.append)
-    assert made.contract.names == tuple(support.NAMES)
-    assert any("left out: target" in line for line in said)
-
-
 def test_a_model_that_answers_differently_each_time_has_no_golden_answers(tmp_path: Path):
     """It is packaged all the same, with a note."""
     from scripted import Dice
@@ -156,47 +133,11 @@ def test_a_model_that_is_declared_not_cacheable_is_not(tmp_path: Path):
     ]
 
 
-@pytest.mark.parametrize(
-    ("sample", "message"),
-    [
-        (pd.DataFrame({"age": [1.0]}), "lacks columns that the model was fitted on: sex, bmi"),
-        (pd.DataFrame({name: ["x"] for name in support.NAMES}), "column age must be a number"),
-        (
-            pd.DataFrame({name: [pd.Timedelta(0)] for name in support.NAMES}),
-            "Column age of the sample holds timedelta64",
-        ),
-    ],
-)
-def test_a_sample_that_does_not_fit_says_why(sample: pd.DataFrame, message: str, tmp_path: Path):
-    """One sentence with the names of the columns; and nothing is written."""
-    file = support.dump(support.demo_estimator(), tmp_path)
-    with pytest.raises(StartupError, match=message):
-        package(file, sample, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_model_without_names_needs_the_right_number_of_columns(tmp_path: Path):
-    """The message says how to drop the target."""
-    estimator, frame = support.plain_regression()
-    with pytest.raises(StartupError, match=r"has 3 columns .* the model takes 2; .*--drop"):
-        package(support.dump(estimator, tmp_path), frame.assign(target=1.0), tmp_path / "out")
-
-
 def test_an_mlflow_folder_is_packaged(tmp_path: Path):
     """It gets golden rows and checksums like any other."""
     X, _ = support.diabetes()
     package(DATA / "mlflow-skops", X, tmp_path / "out", name="m")
     assert served(tmp_path / "out").name == "m"
-
-
-def test_one_row_is_sample_enough(tmp_path: Path):
-    """Golden rows lie around it."""
-    estimator = LinearRegression().fit([[1.0, 2.0], [2.0, 1.0]], [0.0, 1.0])
-    rows = Manifest.read(
-        support.packaged(estimator, pd.DataFrame([[1.0, 2.0]]), tmp_path)
-    ).golden_rows
-    assert rows
-    assert [1.0, 2.0] not in rows
 
 
 @pytest.mark.parametrize(
@@ -283,25 +224,3 @@ def test_packaging_shows_no_warnings_of_the_model(tmp_path: Path):
         folder = support.packaged(RandomForestClassifier(5).fit(X, y), X, tmp_path)
     assert not shown
     assert "predict_log_proba" in Manifest.read(folder).contract.methods
-
-
-@pytest.mark.parametrize("form", ["csv", "json", "parquet"])
-def test_dates_that_the_model_was_fitted_on_are_dates_in_each_sample(form: str, tmp_path: Path):
-    """An encoder that ignores what it does not know would answer texts, and wrongly."""
-    days = pd.DataFrame(
-        {"day": pd.date_range("2024-01-01", periods=7).repeat(40), "size": np.arange(280) % 3}
-    )
-    weekend = days["day"].dt.day_of_week >= 5
-    columns = make_column_transformer(
-        (OneHotEncoder(handle_unknown="ignore"), ["day"]), ("passthrough", ["size"])
-    )
-    joblib.dump(
-        make_pipeline(columns, LogisticRegression()).fit(days, weekend), tmp_path / "model.joblib"
-    )
-    sample = tmp_path / f"sample.{form}"
-    texts = days.assign(day=days["day"].dt.strftime("%Y-%m-%d"))
-    {"csv": lambda: texts.to_csv(sample, index=False), "parquet": lambda: days.to_parquet(sample),
-     "json": lambda: texts.to_json(sample, orient="records")}[form]()  # fmt: skip
-    told = package(tmp_path / "model.joblib", read_sample(sample), tmp_path / "out")
-    assert told.contract.features[0].dtype == "datetime"
-    assert len(set(told.golden_answers["predict"])) == 2

@@ -15,6 +15,8 @@ import support
 from azureml_scoring.models.files.manifest import Manifest
 from package_command import dtypes, package, run
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 
 def test_a_csv_is_read_as_the_model_was_fitted(tmp_path: Path):
     """Digits, NA, postcodes and yes stay the texts that the encoders know; and it says what was

@@ -84,6 +84,7 @@ def estimator(frame: pd.DataFrame, encoder: Any) -> Any:
     return make_pipeline(columns, LinearRegression()).fit(frame, np.arange(len(frame)))
 
 
+@pytest.mark.usefixtures("uncompiled")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "encoder",
@@ -115,6 +116,7 @@ def test_encoders_know_what_a_format_does_not_hold(
     ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_catboosts_categories_are_their_values_in_each_format(tmp_path: Path):
     """It takes texts and whole numbers, whatever the column's dtype."""
     frame = FRAME[["text", "branch", "income"]].astype({"text": "category", "branch": "category"})

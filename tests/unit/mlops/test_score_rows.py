@@ -16,6 +16,7 @@ from azureml_scoring.errors import ClientError, StartupError
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.inputs.limits import Limits
+from examples import at_most
 from mlops.rows_request import RowsRequest
 from mlops.score import predictions_of
 from mlops.score_refused import sentence
@@ -29,7 +30,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=at_most(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ROWS)
 def test_every_row_is_sent_once_and_in_order(tmp_path: Path, rows: list[tuple[int, str]]):
     """Batches have at most a hundred rows, the file's column names, and know their first row."""

@@ -71,13 +71,11 @@ class SwaggerPage:
 def openapi(model: Model, limits: Limits, overload_status: int = 503) -> dict[str, Any]:
     """Return the document of a model, in OpenAPI 3.1."""
     contract = model.contract
-    # Without a manifest they are the author's input example, perhaps a person's data.
-    rows = model.example if model.golden_rows else ()
-    documents = example_documents(contract, rows, limits)
+    documents = example_documents(contract, model.public_example, limits)
     schemas = request_schemas(contract, limits) | answer_schemas() | protocol_schemas()
     if documents:
         schemas["ServiceInput"]["example"] = next(iter(documents.values()))
-    csv = example_csv(contract, rows, limits)
+    csv = example_csv(contract, model.public_example, limits)
     return {
         "openapi": "3.1.0",
         "info": {

@@ -129,7 +129,7 @@ def _open_inference(model_name: str, model_version: str, errors: Json) -> Json:
     ):
         named_in = {"parameters": parameters}
         operations[path] = {
-            "get": _get(f"v2Model{suffix}", "The model's inputs", _model()) | named_in
+            "get": _get(f"v2Model{suffix}", "The model's inputs and outputs", _model()) | named_in
         }
         operations[f"{path}/ready"] = {
             "get": _get(f"v2ModelReady{suffix}", "Whether the model is ready", _model()) | named_in
@@ -159,7 +159,11 @@ def protocol_schemas() -> Json:
             "parameters": {},
         },
     }
-    output = {"type": "object", "properties": {"name": ref("Method")}}
+    output = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"name": ref("Method"), "parameters": {}},
+    }
     return {
         "V2Request": {
             "type": "object",
@@ -167,6 +171,7 @@ def protocol_schemas() -> Json:
             "required": ["inputs"],
             "properties": {
                 "id": {},
+                "model_name": {},
                 "inputs": {"type": "array", "minItems": 1, "items": tensor},
                 "outputs": {"type": ["array", "null"], "maxItems": 1, "items": output},
                 "parameters": {},

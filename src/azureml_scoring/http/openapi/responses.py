@@ -9,11 +9,14 @@ from typing import Any
 from azureml_scoring.errors import ClientError, ClientGone, Overloaded, ServiceError
 from azureml_scoring.http.openapi.columns import Schema
 from azureml_scoring.http.openapi.requests import ref
+from azureml_scoring.inputs.media_types import CSV, JSON
+from azureml_scoring.outputs.encoders import offered
 from azureml_scoring.request import CacheState
 
 Json = dict[str, Any]
 
 TEXT: Schema = {"type": "string"}
+BINARY: Schema = {"type": "string", "format": "binary"}
 NULLABLE_TEXT: Schema = {"type": ["string", "null"]}
 
 REQUEST_ID = {"x-request-id": {"schema": TEXT, "description": "The request's id."}}
@@ -73,9 +76,12 @@ def answer_schemas() -> dict[str, Schema]:
 
 def score_responses(overload_status: int) -> Json:
     """Return the responses of ``/score`` by status. ``overload_status``: 503 or 429."""
-    responses: Json = {
-        "200": described("The predictions.", "ServiceOutput") | {"headers": REQUEST_ID}
+    predictions = described("The predictions.", "ServiceOutput") | {"headers": REQUEST_ID}
+    tables = {
+        form: {"schema": TEXT if form == CSV else BINARY} for form in offered() if form != JSON
     }
+    predictions["content"] |= tables
+    responses: Json = {"200": predictions}
     for status, codes in sorted(_codes(overload_status).items()):
         headers = REQUEST_ID | (RETRY if status in AGAIN_LATER else {})
         responses[str(status)] = described(

@@ -4,7 +4,7 @@ async function post(url, type, body) {
   const response = await fetch(url, {method: "POST", headers: {"Content-Type": type}, body, cache: "no-store"});
   const text = await response.text();
   let document = {};
-  try { document = JSON.parse(text); } catch { /* a proxy's own page */ }
+  try { document = JSON.parse(text) ?? {}; } catch { /* a proxy's own page */ }
   return {response, text, document, elapsed: performance.now() - started};
 }
 

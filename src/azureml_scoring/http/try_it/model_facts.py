@@ -43,7 +43,7 @@ def model_facts(model: Model) -> dict[str, Any]:
             }
             for parameter in contract.parameters
         ],
-        "rows": [list(map(cell, row)) for row in model.example[:MAX_ROWS]],
+        "rows": [list(map(cell, row)) for row in model.public_example[:MAX_ROWS]],
     }
 
 

@@ -28,7 +28,7 @@ def decode(data: dict[str, Any], pointer: str, contract: Contract, limits: Limit
     names = contract.column_names
     lists = [column for column in data.values() if isinstance(column, list)]
     rows, sent_keys = max(map(len, lists)), len(data)
-    absent = absent_columns(data.keys(), contract)
+    absent = absent_columns(data.keys(), contract, pointer)
     elements = sum(map(len, lists)) + rows * len(absent)
     check_size(elements, rows, sent_keys, pointer, limits)
     if absent:

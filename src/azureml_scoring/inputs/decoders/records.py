@@ -62,12 +62,12 @@ def decode(data: Any, pointer: str, contract: Contract, limits: Limits) -> Table
 
 def _values(records: Sequence[Record], names: Sequence[str]) -> list[tuple[Any, ...]] | None:
     """Return the values of each column; None if a record lacks one."""
-    keys = list(records[0])
+    own_keys = dict(zip(records[0], records[0], strict=True))  # which are found soonest
     try:
-        if list(itertools.chain.from_iterable(records)) == keys * len(records):
-            by_key = dict(zip(keys, zip(*map(dict.values, records), strict=True), strict=True))
-            return [by_key[name] for name in names]
-        return [tuple(map(operator.itemgetter(name), records)) for name in names]
+        keys = [own_keys[name] for name in names]
+        if len(keys) == 1:
+            return [tuple(map(operator.itemgetter(*keys), records))]
+        return list(zip(*map(operator.itemgetter(*keys), records), strict=True))
     except KeyError:
         return None
 

@@ -41,7 +41,9 @@ def with_columns(
 ) -> Table:
     """Read rows whose columns have these names; None for the order of the fit."""
     rows, flat = _rows(data, pointer)
-    absent = [] if columns is None else absent_columns({*map(str, columns)}, contract)
+    absent: list[str] = []
+    if columns is not None:
+        absent = absent_columns({*map(str, columns)}, contract, columns_pointer)
 
     def sent_location(row: int, position: int) -> str:
         return f"{pointer}/{position}" if flat else f"{pointer}/{row}/{position}"

@@ -7,6 +7,7 @@ import random
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import pytest
 
@@ -61,6 +62,7 @@ MIXED_KINDS = {
 EVEN_KINDS = KINDS | {"bimodal": ModelKind(2, 2, 0.02475, evenly_bimodal)}
 
 
+@cache
 def offer(kind: ModelKind, load: float, seed: int = 1) -> list[Ended]:
     """Return the requests of the second half, when ``load`` times the capacity is offered."""
     numbers = random.Random(seed)

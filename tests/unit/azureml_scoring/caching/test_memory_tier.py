@@ -73,7 +73,7 @@ row, rng = WorkerRow(), np.random.default_rng(0)
 memory = MemoryTier(max_bytes, CacheCounts(lambda: row), clock=lambda: 0.0)
 before = most = resident()
 put = number = 0
-while put < 10 * max_bytes:
+while put < 4 * max_bytes:
     json = to_json(rng.random(rows).tolist())
     key = b"azureml-scoring:diabetes-classifier:v1.2.3:%044d" % number
     memory.put({key: Entry(json, 3600.0 - number % 360)})
@@ -90,7 +90,7 @@ print(most - before, row.cache.memory_bytes)
     not Path("/proc/self/statm").exists(), reason="Only Linux tells there what a process occupies."
 )
 def test_the_process_grows_by_no_more_than_the_setting_and_a_tenth(rows: int):
-    """The tier is filled ten times over, with real answers to single rows and to batches."""
+    """The tier is filled four times over, with real answers to single rows and to batches."""
     max_bytes = 24_000_000
     command = [sys.executable, "-c", SOAK, SOURCE, str(max_bytes), str(rows)]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -4,6 +4,7 @@ value."""
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -16,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azureml_scoring.client import Client, RequestRefused, TooLarge
+from azureml_scoring.client import AccessDenied, Client, RequestRefused, ServerBusy, TooLarge
 from azureml_scoring.client.authorization import SCOPE, Authorization
 from azureml_scoring.client.errors import Details
 from echo_server import Echo
@@ -96,6 +97,18 @@ def test_large_bodies_are_packed_where_the_server_takes_it(echo: Echo):
     assert echo.packed == [True, False, False]
 
 
+def test_a_refused_gzip_gives_no_more_tries(echo: Echo):
+    """It is sent again unpacked in the same try."""
+    echo.first = [503, 503, 415, 503, 503]
+    rows = [[number, "x" * 2000] for number in range(100)]
+    with (
+        Client(echo.url, attempts=3, sleep=lambda _: asyncio.sleep(0)) as client,
+        pytest.raises(ServerBusy),
+    ):
+        client.score(rows)
+    assert echo.packed == [True, True, True, False]
+
+
 class OfColumns:
     """A table as polars and pyarrow have it: iterating over it gives its columns."""
 
@@ -124,6 +137,9 @@ class OfColumns:
         (iter([[1]]), "Give a list of lists"),
         (np.array([1.0, 2.0]), "Give a list of lists"),
         (OfColumns(), "Give a list of lists"),
+        (pd.DataFrame({"a": [1], 7: [2]}), "column names are not texts"),
+        (pd.DataFrame({("a", "b"): [1]}), "column names are not texts"),
+        (pd.DataFrame([[1, 2]], columns=[1, 0]), "column names are not texts"),
     ],
 )
 def test_what_can_not_be_sent_is_told(echo: Echo, rows: Any, words: str):
@@ -183,6 +199,12 @@ def test_columns_of_one_name_keep_their_values(echo: Echo):
         assert client.score(frame).iloc[1].tolist() == [2, "y", 0.5]
 
 
+def test_a_frame_without_names_is_sent_by_place(echo: Echo):
+    """Its columns are called 0, 1, 2, ... by pandas, not by the model."""
+    with Client(echo.url) as client:
+        assert client.score(pd.DataFrame([[5, 1], [6, 1]])).tolist() == [5, 6]
+
+
 def test_arrays_and_categories_are_sent(echo: Echo):
     """Times in an array are times, and a category is its value."""
     times = np.array([["2026-01-02", "NaT"]], dtype="datetime64[ns]")
@@ -220,6 +242,25 @@ def test_a_token_is_kept_until_it_is_about_to_expire(waits: bool):
 
     assert asyncio.run(work()) == ["Bearer token-1"] * 3 + ["Bearer token-2"]
     assert scopes == [SCOPE] * 2
+
+
+@pytest.mark.parametrize(("renewable", "tokens"), [(True, [1, 2]), (False, [1])])
+def test_a_refused_token_is_renewed_once(echo: Echo, renewable: bool, tokens: list[int]):
+    """It may be revoked before it expires; where the credential has no newer one, nothing is sent
+    again."""
+    asked: list[int] = []
+
+    def get_token(*_: str) -> Any:
+        asked.append(len(asked) + 1 if renewable else 1)
+        return SimpleNamespace(token=f"{asked[-1]}", expires_on=time.time() + 3600)
+
+    echo.first = [401] * len(tokens)
+    credential = SimpleNamespace(get_token=get_token)
+    with Client(echo.url, credential) as client, pytest.raises(AccessDenied):
+        client.score([[1]])
+    assert echo.tokens == [f"Bearer {token}" for token in tokens]
+    with Client(echo.url, credential) as client:
+        assert client.score([[1]]) == [1]
 
 
 @pytest.mark.parametrize(

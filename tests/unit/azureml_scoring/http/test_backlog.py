@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_scoring.admission.wait_limit import PATIENCE, WaitLimit
@@ -204,7 +204,6 @@ def test_while_more_arrives_than_can_be_computed_answers_stay_in_time():
     assert not late
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     rounds=st.lists(
         st.lists(

@@ -61,6 +61,12 @@ def test_tensors_are_answered_by_a_tensor_that_is_named_after_the_method():
     assert ask("v2_infer_version", ROWS, name="m", version="v1.2.3")[0] == 200
 
 
+def test_the_protocols_answers_are_json_whatever_the_client_accepts():
+    """The header asks for another form of the answers of /score only."""
+    for accept in ("text/csv", "image/png"):
+        assert ask("v2_infer", ROWS, name="m", HTTP_ACCEPT=accept)[0] == 200
+
+
 def binary(raw: bytes, output: object = None, **parameters: object) -> dict[str, Any]:
     """What tritonclient sends for one binary input."""
     tensor = {"name": "a", "shape": [2, 1], "datatype": "FP64"}

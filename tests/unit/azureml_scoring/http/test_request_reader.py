@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_scoring.body_budget import BodyBudget
-from azureml_scoring.errors import IncompleteBody
+from azureml_scoring.errors import IncompleteBody, NotAcceptable
 from azureml_scoring.http.body_reader import BodyReader
 from azureml_scoring.http.request_reader import REQUEST_ID, RequestReader
 from azureml_scoring.http.wanted import GONE
@@ -65,6 +65,30 @@ def test_the_body_is_read_when_it_is_asked_for():
 def test_a_request_knows_its_media_type(header: str, media_type: str):
     """Whatever the parameters; other types are refused when the body is read."""
     assert read(CONTENT_TYPE=header).media_type == media_type
+
+
+@pytest.mark.parametrize(
+    ("header", "answer_type"),
+    [
+        (None, "application/json"),
+        ("*/*", "application/json"),
+        ("application/json", "application/json"),
+        ("text/csv", "text/csv"),
+    ],
+)
+def test_a_request_knows_the_form_of_its_answer(header: str | None, answer_type: str):
+    """JSON, unless the client asks for another form."""
+    assert read(HTTP_ACCEPT=header).answer_type == answer_type
+
+
+def test_a_request_for_an_unknown_form_is_refused():
+    """Its body is not read; the answer is JSON."""
+    stream = io.BytesIO(b"[1]")
+    environ = {"CONTENT_TYPE": "application/json", "HTTP_ACCEPT": "image/png"}
+    request = RequestReader(BODY)(environ | {"REQUEST_METHOD": "POST", "wsgi.input": stream}, 0.0)
+    with pytest.raises(NotAcceptable):
+        request.read()
+    assert (stream.tell(), request.answer_type) == (0, "application/json")
 
 
 def test_a_request_knows_whether_its_client_has_hung_up():

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import columnar_forms
 import forms
 import support
 from azureml_scoring.caching.key import KeyMaker
@@ -208,3 +209,27 @@ def test_every_form_has_the_same_limits(form: str, limits: Limits, error: str):
     with pytest.raises(ClientError) as caught:
         validate(body, MIXED, limits, media_type)
     assert caught.value.code == error
+
+
+OPTIONAL = Contract(
+    tuple(Feature(name, missing=True, optional=True) for name in ("age", "visits")), ("predict",)
+)
+
+
+@pytest.mark.parametrize("form", [*sorted({*forms.FORMS} - forms.BY_PLACE), *columnar_forms.FORMS])
+def test_rows_of_another_model_are_refused(form: str):
+    """A model all of whose columns may be left out does not score rows that have none of them."""
+    sent = [[1.5, 2.5]]
+
+    def read(*names: str) -> Batch:
+        if form in columnar_forms.FORMS:
+            table = columnar_forms.table(names, sent)
+            body, media_type = columnar_forms.FORMS[form](table)
+        else:
+            body, media_type = forms.FORMS[form](names, sent)
+        return validate(body, OPTIONAL, Limits(), media_type)
+
+    assert read("other", "visits").X[0, 1] == 2.5
+    with pytest.raises(ClientError, match="of the model's columns") as caught:
+        read("other", "another")
+    assert caught.value.code in ("wrong_features", "wrong_shape")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from azureml_scoring.errors import ClientError, TooDeep, TooManyElements
 from azureml_scoring.inputs import body_bounds
-from azureml_scoring.inputs.body_bounds import check_bounds
+from azureml_scoring.inputs.body_bounds import check_bounds, surely_within
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.inputs.limits import Limits
@@ -57,6 +57,7 @@ def test_depth_and_parts_are_those_of_the_document(document: Any, piece: int, as
     if depth:
         with pytest.raises(TooDeep):
             check_bounds(body, max_depth=depth - 1, max_parts=parts)
+        assert not surely_within(body, document, max_depth=depth - 1, max_parts=len(body))
     if parts > 1:
         with pytest.raises(TooManyElements):
             check_bounds(body * 2, max_depth=depth, max_parts=2 * parts - 1)
@@ -102,11 +103,29 @@ def test_millions_of_values_are_refused_before_they_are_objects(
         parse(body, one("str"), Limits())
 
 
+@given(st.lists(JSON, min_size=3), st.sampled_from(["data", "input_data"]))
+def test_no_rows_hide_how_deep_one_of_them_is(rows: list[Any], key: str):
+    """Rows side by side go no deeper than the deepest."""
+    document = {key: rows}
+    depth, _ = depth_and_parts(document)
+    body = json.dumps(document).encode()
+    assert not surely_within(body, document, max_depth=depth - 1, max_parts=len(body))
+
+
+def test_a_thousand_rows_are_within_the_bounds_at_a_glance():
+    """Rows, records and columns of numbers, whatever stands around them."""
+    for data in ([[1, 2]] * 1_000, [{"a": 1, "b": 2}] * 1_000, {str(n): [1] for n in range(1_000)}):
+        for document in (data, {"data": data}, {"input_data": {"data": data, "index": [1]}}):
+            body = json.dumps(document).encode()
+            assert surely_within(body, document, max_depth=8, max_parts=len(body))
+
+
 @pytest.mark.parametrize(("opening", "closing"), [('["]",', "]"), ('{"}":"}","":', "}")])
 def test_a_bracket_in_a_text_closes_nothing(opening: str, closing: str):
     """Texts of brackets can't hide how deep a small body is nested."""
     body = (opening * 40 + "1" + closing * 40).encode()
     check_bounds(body, max_depth=40, max_parts=1_000)
+    assert not surely_within(body, json.loads(body), max_depth=39, max_parts=1_000)
     with pytest.raises(TooDeep):
         check_bounds(body, max_depth=39, max_parts=1_000)
 

@@ -11,6 +11,7 @@ from azureml_scoring.inputs import parquet_pages
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.inputs.limits import Limits
+from azureml_scoring.inputs.media_types import ARROW, PARQUET
 from columnar_forms import refusal
 from validated import one
 from validation import validate
@@ -104,3 +105,35 @@ def test_two_columns_of_one_path_are_refused():
     assert refusal(body, contract, media_type).code == "wrong_features"
     body, media_type = columnar_forms.as_parquet(sent.select(["x.y"]))
     assert validate(body, contract, Limits(), media_type).X.tolist() == [[1.0]]
+
+
+@pytest.mark.parametrize("dictionaries", [False, True])
+def test_messages_of_nothing_are_refused_before_they_are_read(dictionaries: bool):
+    """A stream may hold as many as a row and a column need, not tens of thousands."""
+    column = pa.array([], pa.float64())
+    if dictionaries:
+        column = pa.DictionaryArray.from_arrays(pa.array([], pa.int8()), pa.array(["y"]))
+    sink = pa.BufferOutputStream()
+    schema = pa.schema({"x": column.type})
+    with pa.ipc.new_stream(sink, schema) as writer:
+        for _ in range(2_000):
+            writer.write_batch(pa.record_batch([column], schema=schema))
+    body = bytes(sink.getvalue().to_pybytes())
+    contract = one("str", missing=True) if dictionaries else one("float64")
+    error = refusal(body, contract, ARROW)
+    assert (error.code, "messages" in error.message) == ("too_many_rows", True)
+
+
+def test_a_deeply_nested_schema_is_refused():
+    """It would overflow the stack."""
+    depth = 20_000
+    root, group = b"\x48\x01s\x15\x02\0", b"\x35\0\x18\x01g\x15\x02\0"
+    schema = root + group * depth + b"\x15\x0a\x25\0\x18\x01x\0"
+    elements = b"\xfc" + _varint(depth + 2) + schema
+    footer = b"\x15\x02\x19" + elements + b"\x16\x02\x19\x0c\0"  # version, schema, rows, groups
+    body = b"PAR1" + footer + struct.pack("<I", len(footer)) + b"PAR1"
+    assert refusal(body, one("float64"), PARQUET).code == "malformed_parquet"
+
+
+def _varint(number: int) -> bytes:
+    return bytes([number & 0x7F | 0x80, number >> 7 & 0x7F | 0x80, number >> 14])

@@ -132,11 +132,13 @@ def test_a_text_that_stands_in_many_rows_is_kept_once():
 
 
 def test_a_frame_without_the_optional_columns_has_missing_values():
-    """Even if it has none of the model's columns, as in JSON."""
-    contract = one("str", missing=True, optional=True)
+    """As in JSON."""
+    optional = Feature("x", "str", missing=True, optional=True)
+    contract = Contract((Feature("y", "str"), optional), ("predict",))
     for make in columnar_forms.FORMS.values():
-        body, media_type = make(pa.table({"other": ["a", "b"]}))
-        assert validate(body, contract, Limits(), media_type).X.tolist() == [[None], [None]]
+        body, media_type = make(pa.table({"other": ["a", "b"], "y": ["c", "d"]}))
+        X = validate(body, contract, Limits(), media_type).X
+        assert X.tolist() == [["c", None], ["d", None]]
 
 
 def test_empty_batches_cost_next_to_nothing(monkeypatch: pytest.MonkeyPatch):
@@ -235,3 +237,11 @@ def test_without_pyarrow_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPat
         error = refusal(b"x", NAMED, media_type)
         assert error.code == "unsupported_content_type"
         assert "add pyarrow" in error.message
+
+
+def test_an_older_pyarrow_reads_no_body(monkeypatch: pytest.MonkeyPatch):
+    """A small file can end its process, as one with a deeply nested schema."""
+    body, media_type = columnar_forms.as_parquet(pa.table({"a": [1.5], "b": [1.5]}))
+    assert validate(body, NAMED, Limits(), media_type).X.tolist() == [[1.5, 1.5]]
+    monkeypatch.setattr(pa, "__version__", "25.0.1")
+    assert refusal(body, NAMED, media_type).code == "unsupported_content_type"

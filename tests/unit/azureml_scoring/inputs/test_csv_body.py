@@ -3,6 +3,7 @@
 import pytest
 
 from azureml_scoring import errors
+from azureml_scoring.inputs.column_order import WrongWidth
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import ANY, CATEGORY, TEXT, Feature
 from azureml_scoring.inputs.limits import Limits
@@ -90,7 +91,7 @@ def test_a_cell_is_what_its_column_holds(cells: list[str], feature: Feature, val
         ("a,c\n1,2\n", NAMED, errors.WrongFeatures, ""),
         ("a;b\n1;2\n", NAMED, errors.WrongFeatures, ""),
         ("a,a,b\n1,1,2\n", NAMED, errors.WrongFeatures, ""),
-        ("1,2,3\n", NAMED, errors.WrongFeatures, ""),
+        ("1,2,3\n", NAMED, WrongWidth, ""),
         ("b,a\n1,2\nx,4\n", NAMED, errors.WrongType, "/1/0"),
         ("a,b\n1,\n", NAMED, errors.MissingValue, "/0/1"),
         ("a,b\n1,inf\n", NAMED, errors.WrongType, "/0/1"),

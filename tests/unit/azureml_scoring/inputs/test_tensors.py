@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from azureml_scoring import errors
 from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.inputs.binary_tensors import framed
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.inputs.limits import Limits
-from azureml_scoring.inputs.media_types import TENSORS
+from azureml_scoring.inputs.media_types import BINARY_TENSORS, TENSORS
 from validated import NAMED, UNNAMED, one
 from validation import validate
 
@@ -46,6 +47,7 @@ def test_one_tensor_holds_all_columns_or_each_input_is_one(inputs: Any):
 def test_a_frame_of_mixed_columns_is_one_input_a_column():
     """As KServe and MLServer write a DataFrame, with null for a missing number."""
     frame = {
+        "model_name": "m",  # KServe's client names it twice
         "parameters": {"content_type": "pd"},
         "inputs": [tensor([2], [1, None], "a"), tensor([2], ["x", "y"], "b", "BYTES")],
     }
@@ -106,6 +108,22 @@ def test_the_output_names_the_method():
             errors.UnknownForm,
             "/outputs",
         ),
+        *(
+            (
+                {"inputs": [tensor([1, 2], [1, 2])], "outputs": [output]},
+                errors.UnknownForm,
+                "/outputs/0",
+            )
+            for output in (
+                {"nmae": "predict_proba"},
+                {"name": "predict_proba", "parameters": {"classification": 1}},
+            )
+        ),
+        (
+            {"inputs": [tensor([1, 2], None, parameters={"shared_memory_region": "x"})]},
+            errors.UnknownForm,
+            "/inputs/0",
+        ),
         (
             {"inputs": [tensor([1, 2], None, parameters={"binary_data_size": 16})]},
             errors.UnknownForm,
@@ -118,6 +136,31 @@ def test_what_is_wrong_is_named_with_its_place(document: Any, error: type, locat
     with pytest.raises(errors.ClientError) as caught:
         read(document)
     assert (type(caught.value), caught.value.location) == (error, location)
+
+
+PAIR = '{"name":"x:","shape":[1,2],"datatype":"FP64","data":[1,2]}'
+
+
+@pytest.mark.parametrize(
+    ("body", "location"),
+    [
+        (f'{{"inputs":[{PAIR}],"inputs":[{PAIR}]}}', ""),
+        (f'{{"inputs":[{PAIR[:-1]},"data":[3,4]}}]}}', "/inputs/0"),
+        (f'{{"inputs":[{PAIR}],"outputs":[{{"name":"predict","name":"predict_proba"}}]}}', ""),
+        (f'{{"inputs":[{PAIR}],"parameters":{{"a":1,"a":2}}}}', ""),
+    ],
+)
+def test_a_key_that_an_object_has_twice_is_refused(body: str, location: str):
+    """As in the other forms: nobody knows which one counts."""
+    for media_type, sent in (
+        (TENSORS, body.encode()),
+        (BINARY_TENSORS, framed(len(body), body.encode())),
+    ):
+        with pytest.raises(errors.WrongFeatures, match="more than once") as caught:
+            validate(sent, NAMED, Limits(), media_type)
+        assert caught.value.location == location
+    once = f'{{"inputs":[{PAIR}],"parameters":{{"a":{{"b":":"}}}}}}'
+    assert validate(once.encode(), NAMED, Limits(), TENSORS).X.tolist() == [[1.0, 2.0]]
 
 
 NAME = st.text(max_size=3)

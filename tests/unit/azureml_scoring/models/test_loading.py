@@ -42,6 +42,7 @@ def test_a_packaged_model_is_loaded_verified_and_tried(demo_model: Path):
         (),
     )
     assert model.predict(batch_of([support.ROW], model.contract)) == [1]
+    assert {*model.answers} == {*model.contract.methods}
 
 
 def test_nothing_unverified_is_unpickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -185,6 +186,7 @@ def test_a_model_without_golden_rows_is_warmed_up_with_zeros(tmp_path: Path):
     with pytest.raises(ModelRefusedInput):
         model.predict(huge)
     assert np.isfinite(model.warmup_ms)
+    assert [*model.answers] == ["predict"]
 
 
 @pytest.mark.parametrize("broken", [False, True])

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from azureml_scoring.errors import ModelFailed, NotAcceptable, ScoringError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.request import Outcome
 from azureml_scoring.signals import data_collection
@@ -117,13 +118,15 @@ def test_one_that_can_not_be_opened_disturbs_nothing(told: list[str]):
     assert told == ["Data can't be collected (OSError: no such file)."]
 
 
-def test_requests_without_predictions_are_not_collected():
-    """A failed request has no data to collect."""
-    hook = DataCollection(pytest.fail, collected)
-    hook(Outcome("id-1", None, "t" * 32))
+@pytest.mark.parametrize("error", [ModelFailed("no"), NotAcceptable("no")])
+def test_requests_without_an_answer_are_not_collected(error: ScoringError):
+    """Nor where the rows are valid and the model fails, or its predictions fit no form that the
+    client takes."""
     failed = outcome()
-    failed.predictions = b""
+    failed.error = error
+    hook = DataCollection(pytest.fail, collected)
     hook(failed)
+    hook(Outcome("id-1", None, "t" * 32, error=error))
     assert hook._thread is None
 
 

@@ -36,7 +36,9 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scoreboard:
     return Scoreboard(os.getpid())
 
 
-def scraped(board: Scoreboard, model: Any = None) -> dict[tuple[str, ...], float]:
+def scraped(
+    board: Scoreboard, model: Any = None, ready: bool = True
+) -> dict[tuple[str, ...], float]:
     """Parse a scrape with Prometheus' own parser: (name, label values by name...) -> value."""
     drift = DriftMonitor(board, lambda: model)
     metrics = Metrics(
@@ -44,6 +46,7 @@ def scraped(board: Scoreboard, model: Any = None) -> dict[tuple[str, ...], float
         SimpleNamespace(loaded=model),  # type: ignore[arg-type]
         drift,
         deployment="blue",
+        ready=lambda: ready,
         clock=lambda: NOW,
     )
     answer = metrics.answer()
@@ -141,6 +144,22 @@ def test_stages_have_histograms_with_the_slo_among_their_bounds(board: Scoreboar
     assert found["scoring_duration_seconds_count", "validate"] == 1
     assert found["scoring_duration_seconds_count", "queue"] == 0
     assert found["scoring_duration_seconds_sum", "request"] == pytest.approx(0.15)
+
+
+def test_latency_is_of_answers_only(board: Scoreboard):
+    """Quick refusals would hide slow answers; their stages are counted like any other."""
+    board.recorder.add("overloaded", 0, [0.001, 0.0, 0.001, 0.0, 0.0, 0.0, 0.0])
+    board.recorder.add("ok", 1, [0.3, 0.0, 0.001, 0.0, 0.0, 0.0, 0.0])
+    found = scraped(board)
+    assert found["scoring_duration_seconds_count", "request"] == 1
+    assert found["scoring_duration_seconds_bucket", "0.2", "request"] == 0
+    assert found["scoring_duration_seconds_count", "validate"] == 2
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_scrape_says_whether_the_server_is_ready(board: Scoreboard, ready: bool):
+    """It is what /readiness says: an alert depends on it."""
+    assert scraped(board, ready=ready)["scoring_ready",] == ready
 
 
 def test_every_error_has_its_outcome():

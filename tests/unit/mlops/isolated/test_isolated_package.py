@@ -4,7 +4,9 @@ Here the running Python is that environment, so that nothing has to be installed
 """
 
 import dataclasses
+import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +31,24 @@ from mlops.package import package
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(autouse=True)
-def _running_python(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isolated, "environment", lambda saved, say: Path(sys.executable))
+@pytest.fixture(autouse=True, scope="module")
+def _running_python() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(isolated, "environment", lambda saved, say: Path(sys.executable))
+        yield
+
+
+@pytest.fixture(scope="module")
+def mixed_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model on mixed columns, packaged once: its process takes seconds to start."""
+    artifact, _ = packaged(*support.mixed(), tmp_path_factory.mktemp("mixed"))
+    return artifact
+
+
+@pytest.fixture(scope="module")
+def plain_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    artifact, _ = packaged(*support.plain_regression(), tmp_path_factory.mktemp("plain"))
+    return artifact
 
 
 def packaged(estimator: Any, sample: pd.DataFrame, folder: Path) -> tuple[Path, list[str]]:
@@ -82,11 +99,9 @@ def test_an_interrupt_while_the_pickle_is_read_ends_packaging(
         packaged(support.demo_estimator(), X, tmp_path)
 
 
-def test_mixed_columns_become_tables(tmp_path: Path):
+def test_mixed_columns_become_tables(mixed_artifact: Path):
     """The encoders are asked in the other process."""
-    estimator, frame = support.mixed()
-    artifact, _ = packaged(estimator, frame, tmp_path)
-    check_alike(artifact, estimator, frame)
+    check_alike(mixed_artifact, *support.mixed())
 
 
 def test_trees_are_compiled(tmp_path: Path):
@@ -116,28 +131,23 @@ def test_a_method_that_is_not_compiled_is_not_offered(
     check_alike(artifact, estimator, frame)
 
 
-def test_what_only_the_estimator_could_answer_is_refused(tmp_path: Path):
+def test_what_only_the_estimator_could_answer_is_refused(mixed_artifact: Path):
     """An unknown category is the estimator's to refuse, and it is not there."""
-    estimator, frame = support.mixed()
-    artifact, _ = packaged(estimator, frame, tmp_path)
-    served = load(Settings(scoring_model_path=artifact))
+    served = load(Settings(scoring_model_path=mixed_artifact))
     row = np.array([[50.0, "Atlantis", True, 1]], dtype=object)
     with pytest.raises(ModelRefusedInput, match=r"its estimator \(of scikit-learn .*\) is not in"):
         served.predict(Batch(row, "predict"))
 
 
-def test_the_service_does_not_fall_back_to_an_estimator(tmp_path: Path):
+def test_the_service_does_not_fall_back_to_an_estimator(plain_artifact: Path):
     """A setting that asks for it stops the start."""
-    estimator, sample = support.plain_regression()
-    artifact, _ = packaged(estimator, sample, tmp_path)
     with pytest.raises(StartupError, match="holds only the compiled form of its model; remove"):
-        load(Settings(scoring_model_path=artifact, scoring_backend="sklearn"))
+        load(Settings(scoring_model_path=plain_artifact, scoring_backend="sklearn"))
 
 
-def test_a_damaged_compiled_form_stops_the_start(tmp_path: Path):
+def test_a_damaged_compiled_form_stops_the_start(plain_artifact: Path, tmp_path: Path):
     """There is nothing else to answer with."""
-    estimator, sample = support.plain_regression()
-    artifact, _ = packaged(estimator, sample, tmp_path)
+    artifact = shutil.copytree(plain_artifact, tmp_path / "artifact")
     (artifact / "model.onnx").write_bytes(b"other")
     with pytest.raises(StartupError, match=r"model\.onnx is not the file that was packaged"):
         load(Settings(scoring_model_path=artifact))

@@ -9,7 +9,7 @@ from own_project import MODEL, NAMES, REPEATED
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uncompiled: None) -> Path:
     """A folder with a model, its sample and a project file that names them."""
     monkeypatch.chdir(tmp_path)
     estimator, frame = support.mixed()

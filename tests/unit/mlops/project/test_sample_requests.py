@@ -37,7 +37,7 @@ def test_sample_requests_are_made_of_the_model(repository: Path):
 
 
 @pytest.mark.parametrize("kind", ["mixed", "codes", "texts", "categories", "plain_regression"])
-def test_the_model_takes_its_sample_requests(kind: str, tmp_path: Path):
+def test_the_model_takes_its_sample_requests(kind: str, tmp_path: Path, uncompiled: None):
     """That holds for all kinds of columns, with names or without."""
     estimator, frame = getattr(support, kind)()
     packaged = Manifest.read(support.packaged(estimator, frame, tmp_path))

@@ -1,6 +1,7 @@
 """Rollouts on a simulated endpoint: good ones, bad ones, and what people and clocks do
 meanwhile."""
 
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -9,8 +10,19 @@ import pytest
 from mlops.endpoint import EndpointError, State, Traffic, direct
 from mlops.rollout.guard import recover
 from mlops.rollout.journal import RolloutOutcome
-from mlops.rollout.plan import Plan, steps
-from simulated_endpoint import NEW, OLD, PLAN, Killed, Simulated, claim, journal, rollout
+from mlops.rollout.plan import Inconclusive, Plan, steps
+from mlops.rollout.progress import line_of
+from simulated_endpoint import (
+    NEW,
+    OLD,
+    PLAN,
+    Killed,
+    Simulated,
+    all_events,
+    claim,
+    journal,
+    rollout,
+)
 
 
 @pytest.fixture
@@ -23,9 +35,10 @@ def reason(endpoint: Simulated, folder: Path) -> str:
 
 
 def test_a_good_one_is_promoted_step_by_step(endpoint: Simulated, tmp_path: Path):
-    """The old one is deleted at the end."""
+    """A tenth of the traffic stays on the old one to the end, as the control; then it is
+    deleted."""
     assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
-    assert endpoint.shares == [0, 10, 50, 100]
+    assert endpoint.shares == [0, 10, 50, 90, 100]
     assert endpoint.states == {NEW: State.READY}
 
 
@@ -35,7 +48,7 @@ def test_a_good_one_is_promoted_step_by_step(endpoint: Simulated, tmp_path: Path
         ({"failing": 0.2}, "errors"),
         ({"slower": 4.0}, "against"),
         ({"slower": 20.0}, "P9"),
-        ({"other": 1.0}, "predictions agree on 0 of 2 rows"),
+        ({"other": 1.0}, "predictions agree on"),
     ],
 )
 @pytest.mark.parametrize("after", [0, 70, 140, 210])
@@ -46,7 +59,7 @@ def test_a_bad_one_is_rolled_back_with_the_reason(
     endpoint.bad, endpoint.bad_from = bad, endpoint.now + after
     assert rollout(endpoint, tmp_path) is RolloutOutcome.ROLLED_BACK
     assert endpoint.in_force == Traffic({OLD: 100})
-    assert max(endpoint.shares, default=0) <= {0: 0, 70: 10, 140: 50, 210: 100}[after]
+    assert max(endpoint.shares, default=0) <= {0: 0, 70: 10, 140: 50, 210: 90}[after]
     assert why in reason(endpoint, tmp_path) or "golden rows" in reason(endpoint, tmp_path)
     assert NEW in journal(endpoint, tmp_path).last()[-1]["left"][0]
 
@@ -59,11 +72,33 @@ def test_one_that_does_not_start_gets_no_request(endpoint: Simulated, tmp_path: 
     assert endpoint.shares == []
 
 
-def test_too_few_requests_prove_nothing(endpoint: Simulated, tmp_path: Path):
-    """After the patience the traffic goes back, and the reason says what was missing."""
+def test_too_few_requests_are_inconclusive(endpoint: Simulated, tmp_path: Path):
+    """After the patience the traffic goes back, and the reason says what would decide it; run again
+    with more patience, it goes on at that step."""
     plan = Plan(OLD, NEW, steps(mirror=1), hold_s=10, patience_s=50)
-    assert rollout(endpoint, tmp_path, plan) is RolloutOutcome.ROLLED_BACK
-    assert "is not proven" in reason(endpoint, tmp_path)
+    assert rollout(endpoint, tmp_path, plan) is RolloutOutcome.INCONCLUSIVE
+    assert endpoint.in_force == Traffic({OLD: 100})
+    assert "is not decided" in reason(endpoint, tmp_path)
+    assert re.search(r"\d+ requests more would take about \d+ min", reason(endpoint, tmp_path))
+    before = endpoint.versions
+    patient = replace(plan, inconclusive=Inconclusive.WAIT, keep_s=60)
+    assert rollout(endpoint, tmp_path, patient) is RolloutOutcome.PROMOTED
+    assert endpoint.versions == before
+
+
+def test_a_person_may_decide_on_a_share_that_is_inconclusive(endpoint: Simulated, tmp_path: Path):
+    """The share stays as it is, and both deployments, if that was chosen."""
+    plan = Plan(
+        OLD,
+        NEW,
+        steps(mirror=0, traffic=[1, 100]),
+        hold_s=10,
+        patience_s=50,
+        inconclusive=Inconclusive.HOLD,
+    )
+    assert rollout(endpoint, tmp_path, plan) is RolloutOutcome.INCONCLUSIVE
+    assert endpoint.in_force == Traffic({OLD: 99, NEW: 1})
+    assert endpoint.tags["rollout-state"] == "held"
 
 
 def test_a_split_is_held_and_promoted_later(endpoint: Simulated, tmp_path: Path):
@@ -76,7 +111,7 @@ def test_a_split_is_held_and_promoted_later(endpoint: Simulated, tmp_path: Path)
     assert endpoint.tags["rollout-state"] == "held"
     assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
     assert endpoint.tags["rollout-state"] == "promoted"
-    assert endpoint.shares == [0, 10, 50, 100]
+    assert endpoint.shares == [0, 10, 50, 90, 100]
 
 
 def test_what_was_proven_of_another_deployment_counts_for_nothing(
@@ -126,7 +161,8 @@ def test_nobody_who_directs_the_traffic_by_hand_is_overruled(endpoint: Simulated
 
 
 def test_a_good_one_is_promoted_though_the_old_one_dies(endpoint: Simulated, tmp_path: Path):
-    """Half of the clients are with the new one by then, so going on is the way out."""
+    """Half of the clients are with the new one by then, so going on is the way out; none is left on
+    the old one as a control."""
     passes = endpoint.sleep
 
     def sleep(seconds: float) -> None:
@@ -136,6 +172,19 @@ def test_a_good_one_is_promoted_though_the_old_one_dies(endpoint: Simulated, tmp
 
     endpoint.sleep = sleep  # type: ignore[method-assign]
     assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
+    lost = [each for each in endpoint.seen if each.deployment == OLD and each.status == 0]
+    assert max(each.at for each in lost) < endpoint.now - PLAN.keep_s
+
+
+def test_without_a_control_the_new_one_is_judged_by_its_objectives(
+    endpoint: Simulated, tmp_path: Path
+):
+    """Each look says that nothing is left to compare with."""
+    assert rollout(endpoint, tmp_path, replace(PLAN, control=0)) is RolloutOutcome.PROMOTED
+    assert endpoint.shares == [0, 10, 50, 100]
+    looks = [event for event in all_events(tmp_path) if event["event"] == "look"]
+    assert "no traffic is left on the old one" in line_of(looks[-1])
+    assert "no traffic is left" not in line_of(looks[0])
 
 
 def test_one_that_vanished_meanwhile_is_deployed_again(endpoint: Simulated, tmp_path: Path):
@@ -157,7 +206,7 @@ def test_one_that_was_cut_off_with_all_traffic_is_kept_and_ended(
 
     def sleep(seconds: float) -> None:
         passes(seconds)
-        if endpoint.in_force == Traffic({NEW: 100}):
+        if endpoint.in_force == Traffic({OLD: 10, NEW: 90}):
             endpoint.killed_at = endpoint.calls
             raise Killed
 
@@ -166,7 +215,7 @@ def test_one_that_was_cut_off_with_all_traffic_is_kept_and_ended(
         rollout(endpoint, tmp_path)
     endpoint.sleep, endpoint.killed_at = passes, float("inf")  # type: ignore[method-assign]
     assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
-    assert endpoint.shares == [0, 10, 50, 100]
+    assert endpoint.shares == [0, 10, 50, 90, 100]
     assert endpoint.states == {NEW: State.READY}
 
 
@@ -194,7 +243,7 @@ def test_the_breach_is_what_ended_it_though_the_way_back_was_cut_off(
     written.write(
         "started", key="diabetes: blue to green, v2", endpoint="diabetes", plan=asdict(PLAN)
     )
-    written.write("proven", step=asdict(PLAN.steps[0]), both_live=None)
+    written.write("proven", step=asdict(PLAN.steps[0]))
     written.write(
         "back",
         reason="errors 9 %",

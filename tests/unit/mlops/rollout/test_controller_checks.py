@@ -1,18 +1,29 @@
 """Rollouts are judged by golden rows and by the predictions for the old deployment's rows."""
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
 import orjson
 import pytest
 
-from mlops.endpoint import EndpointAnswer, EndpointError, State
+from mlops.endpoint import EndpointAnswer, EndpointError, NotReached, State
 from mlops.rollout import report
 from mlops.rollout.journal import RolloutOutcome
 from mlops.rollout.plan import Check, Plan, steps
 from mlops.rollout.progress import line_of
 from mlops.rollout.questions import Questions
-from simulated_endpoint import NEW, OLD, PLAN, RULES, Simulated, all_events, journal, rollout
+from simulated_endpoint import (
+    GOLDEN,
+    NEW,
+    OLD,
+    PLAN,
+    RULES,
+    Simulated,
+    all_events,
+    journal,
+    rollout,
+)
 
 UNCHECKED_GOLDEN = replace(PLAN, steps=steps(golden=False), unchecked=(Check.GOLDEN,))
 
@@ -37,7 +48,7 @@ def test_an_answer_that_is_none_is_a_breach(
     or the others."""
     nonsense(endpoint, EndpointAnswer(200, body, 1.0), NEW)
     assert rollout(endpoint, tmp_path, plan) is RolloutOutcome.ROLLED_BACK
-    assert ("other predictions" if plan is PLAN else "agree on 0 of 2 rows") in reason(
+    assert ("other predictions" if plan is PLAN else "agree on 0 of 100 rows") in reason(
         endpoint, tmp_path
     )
 
@@ -131,24 +142,47 @@ def fails_once_new_has(endpoint: Simulated, share: int) -> None:
     endpoint.sleep = sleep  # type: ignore[method-assign]
 
 
-def test_predictions_that_were_never_compared_are_not_proven(endpoint: Simulated, tmp_path: Path):
-    """The old one stops answering the rows while requests are mirrored: that is no agreement."""
-    fails_once_new_has(endpoint, 10)
-    assert rollout(endpoint, tmp_path) is RolloutOutcome.ROLLED_BACK
-    assert endpoint.shares == [0, 0]
-    assert "not proven: predictions agree on 0 of 2 rows" in reason(endpoint, tmp_path)
-    assert "the old one does not answer 2" in reason(endpoint, tmp_path)
-
-
-def test_predictions_that_were_compared_stay_so_when_the_old_one_dies(
-    endpoint: Simulated, tmp_path: Path
+@pytest.mark.parametrize("share", [10, 50])
+def test_predictions_are_compared_though_the_old_one_dies(
+    endpoint: Simulated, tmp_path: Path, share: int
 ):
-    """The way on is the way out, and each look says what it could not check."""
-    fails_once_new_has(endpoint, 50)
+    """Its answers are kept from before the rollout; the way on is the way out."""
+    fails_once_new_has(endpoint, share)
     assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
-    looks = [line_of(event) for event in all_events(tmp_path) if event["event"] == "look"]
-    assert "; predictions unchecked: predictions agree on 0 of 2 rows" in looks[-1]
-    assert "unchecked" not in looks[0]
+    (last,) = [event for event in all_events(tmp_path) if event["event"] == "look"][-1:]
+    (found,) = (finding for finding in last["findings"] if finding["check"] == "predictions")
+    assert found["standing"] == "fine"
+    assert "agree on 100 of 100 rows" in found["text"]
+
+
+@pytest.mark.parametrize("rows", [1, 10, 89])
+def test_too_few_rows_refuse_the_rollout(endpoint: Simulated, tmp_path: Path, rows: int):
+    """They could prove nothing; the error says how many do, and nothing is changed."""
+    few = Questions(GOLDEN.golden, GOLDEN.rows[:rows])
+    with pytest.raises(EndpointError, match=rf"^{rows} rows can't prove .* give 90 or more by"):
+        rollout(endpoint, tmp_path, questions=few)
+    assert (endpoint.shares, endpoint.states) == ([], {OLD: State.READY})
+
+
+def test_no_client_meets_predictions_that_differ(endpoint: Simulated, tmp_path: Path):
+    """All rows are compared before the new deployment has any traffic, mirrored or not."""
+    endpoint.bad, endpoint.bad_from = {"other": 1.0}, endpoint.now
+    assert rollout(endpoint, tmp_path, UNCHECKED_GOLDEN) is RolloutOutcome.ROLLED_BACK
+    assert "before green has any traffic: predictions agree on 0" in reason(endpoint, tmp_path)
+    assert {request.deployment for request in endpoint.seen} <= {OLD}
+
+
+def test_a_lost_request_of_ours_ends_nothing(endpoint: Simulated, tmp_path: Path):
+    """The rows of a request without an answer are asked again at the next look."""
+    score, asked = endpoint.score, itertools.count()
+
+    def lossy(body: bytes, name: str | None = None) -> EndpointAnswer:
+        if name == NEW and next(asked) % 5 == 4:
+            raise NotReached("diabetes can't be reached; check the network.")
+        return score(body, name)
+
+    endpoint.score = lossy  # type: ignore[method-assign]
+    assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
 
 
 def test_a_rollout_goes_on_after_an_interrupt_though_the_old_one_died_meanwhile(
@@ -161,6 +195,44 @@ def test_a_rollout_goes_on_after_an_interrupt_though_the_old_one_died_meanwhile(
     )
     nonsense(endpoint, EndpointAnswer(503, b"", 1.0), OLD)
     assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
+
+
+def test_rows_that_leave_it_open_end_the_rollout_at_once(endpoint: Simulated, tmp_path: Path):
+    """Waiting would not change them. The reason says how many decide, and which allowance would
+    do."""
+    asked = Questions(rows=[[float(row)] for row in range(200)])
+    score = endpoint.score
+
+    def unlike(body: bytes, name: str | None = None) -> EndpointAnswer:
+        answer = score(body, name)
+        return replace(answer, body=answer.body.replace(b"19", b"91")) if name == NEW else answer
+
+    endpoint.score = unlike  # type: ignore[method-assign]
+    outcome = rollout(endpoint, tmp_path, UNCHECKED_GOLDEN, questions=asked)
+    assert outcome is RolloutOutcome.INCONCLUSIVE
+    assert not any(endpoint.shares)
+    text = reason(endpoint, tmp_path)
+    assert "agree on 188 of 200 rows" in text
+    assert "needs --agreement 0.88" in text
+
+
+def test_a_report_names_rows_that_differ_though_they_may(endpoint: Simulated, tmp_path: Path):
+    """A new deployment was accepted; whoever reads the report sees on which rows it differs."""
+    asked = Questions(rows=[[float(row)] for row in range(400)])
+    score = endpoint.score
+
+    def unlike(body: bytes, name: str | None = None) -> EndpointAnswer:
+        answer = score(body, name)
+        return (
+            replace(answer, body=answer.body.replace(b",17,", b",-1,")) if name == NEW else answer
+        )
+
+    endpoint.score = unlike  # type: ignore[method-assign]
+    assert rollout(endpoint, tmp_path, UNCHECKED_GOLDEN, questions=asked) is RolloutOutcome.PROMOTED
+    report.write(all_events(tmp_path), tmp_path / "page.html", RULES.slo)
+    page = (tmp_path / "page.html").read_text()
+    assert "Predictions agree on 399 of 400 rows" in page
+    assert "rows 18 of those asked." in page
 
 
 def test_what_was_waived_is_named_to_the_end(endpoint: Simulated, tmp_path: Path):
@@ -177,6 +249,6 @@ def test_what_was_waived_is_named_to_the_end(endpoint: Simulated, tmp_path: Path
     assert not any("golden rows" in line for line in lines)
     looks = [line for line in lines if "requests" in line]
     assert looks
-    assert all("predictions unchecked: not compared, as was asked for" in line for line in looks)
+    assert all("predictions unchecked: not compared" in line for line in looks)
     report.write(events, tmp_path / "page.html", RULES.slo)
     assert "Not checked: golden-rows, predictions." in (tmp_path / "page.html").read_text()

@@ -37,7 +37,7 @@ findings = st.lists(
 outcomes = st.sampled_from([*RolloutOutcome])
 SHAPES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "step": {"step": steps},
-    "proven": {"step": steps, "both_live": st.none() | st.tuples(times, times)},
+    "proven": {"step": steps},
     "traffic": {"share": st.integers(0, 100), "live": shares, "mirror": shares},
     "look": {"findings": findings, "new": figures, "old": figures},
     "back": {

@@ -74,7 +74,7 @@ def take_back(endpoint: Simulated) -> None:
     assert back.run(Journal(Path("another.jsonl"))) == "rolled back"
 
 
-@pytest.mark.parametrize("moment", ["deploy", "sleep", "observations"])
+@pytest.mark.parametrize("moment", ["deploy", "sleep", "blocks"])
 def test_a_rollout_that_was_rolled_back_from_elsewhere_touches_nothing_more(
     overtaking: Callable[..., tuple[Simulated, Any]], tmp_path: Path, moment: str
 ):
@@ -218,4 +218,4 @@ def test_what_was_proven_counts_no_more_once_somebody_else_has_had_the_endpoint(
     another = endpoint.versions[NEW]
     assert roll_out(endpoint, tmp_path / "one") == "promoted"
     assert endpoint.versions[NEW] > another
-    assert endpoint.shares == [0, 10, 50, 100]
+    assert endpoint.shares == [0, 10, 50, 90, 100]

@@ -8,10 +8,13 @@ import pytest
 import support
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.feature import Feature
+from azureml_scoring.models import golden_check
+from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.files.manifest import Manifest
 from mlops.endpoint import EndpointAnswer
+from mlops.rollout.drawn_rows import ROWS_DRAWN
 from mlops.rollout.questions import Questions, table
-from mlops.rollout.same_rows import agreement
+from mlops.rollout.same_rows import SameRows
 from simulated_endpoint import NEW, OLD, Simulated
 
 
@@ -30,13 +33,16 @@ class Asked(Simulated):
 
 
 def sent(questions: Questions) -> list[dict[str, object]]:
-    """Return the requests to the old deployment, then the same ones to the new one."""
+    """Return the requests to the old deployment; the same ones go to it again, and to the new
+    one."""
     endpoint = Asked()
-    agreed = agreement(questions, endpoint, NEW, OLD)
-    assert agreed is not None
+    same_rows = SameRows(questions, endpoint, NEW, OLD)
+    same_rows.ask_old()
+    agreed = same_rows.look()
     assert agreed.same == agreed.asked == len(questions.rows)
-    assert endpoint.bodies[::2] == endpoint.bodies[1::2]
-    return endpoint.bodies[::2]
+    bodies, requests = endpoint.bodies, len(endpoint.bodies) // 3
+    assert bodies == bodies[:requests] * 3
+    return bodies[:requests]
 
 
 def test_a_sample_is_read_as_the_contract_says_and_sent_by_its_names(tmp_path: Path):
@@ -95,10 +101,13 @@ def test_a_large_sample_is_sent_by_a_hundred_rows():
 
 
 def test_golden_rows_are_asked_by_name(tmp_path: Path):
-    """The old deployment may have been fitted on another order of the same columns."""
+    """The old deployment may have been fitted on another order of the same columns. Rows that are
+    drawn like them make enough to compare predictions by."""
     estimator, frame = support.mixed()
     packaged = Manifest.read(support.packaged(estimator, frame, tmp_path))
     asked = Questions.of(packaged)
     expected = {"columns": list(frame.columns), "data": packaged.golden_rows}
-    assert sent(asked) == [{"input_data": expected}]
     assert asked.golden[0][0] == {"input_data": expected, "method": "predict"}
+    assert (asked.columns, len(asked.rows)) == (expected["columns"], ROWS_DRAWN)
+    predict = Predictor(estimator, packaged.contract)
+    assert len(predict(golden_check.batch_of(asked.rows, packaged.contract))) == ROWS_DRAWN

@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema
 import openapi_spec_validator
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import support
@@ -19,7 +19,6 @@ from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.inputs.media_types import BODIES, JSON
 from azureml_scoring.inputs.parameter import Parameter
 from azureml_scoring.models.model import Model
-from examples import at_most
 from validation import validate
 
 LIMITS = Limits(max_rows=3)
@@ -177,7 +176,6 @@ ODD = st.none() | st.booleans() | st.text(max_size=2) | st.just([1]) | st.just({
     rows=st.lists(st.lists(NUMBERS | ODD, min_size=2, max_size=2), max_size=4),
     form=st.sampled_from(["rows", "records", "bare"]),
 )
-@settings(max_examples=at_most(100))
 @pytest.mark.parametrize("model", [PLAIN, NAMED], ids=["plain", "named"])
 def test_the_schema_accepts_what_the_service_accepts(model: Model, rows: list[Any], form: str):
     """A client that checks its rows against the document learns what the service would say."""

@@ -14,7 +14,8 @@ def test_no_text_of_a_model_ends_the_block_of_its_facts():
     """A name and a value that hold markup come back as they were."""
     hostile = "</script><!--<script>"
     contract = Contract((Feature(hostile, "str"),), ("predict",))
-    page = TryItPage(SimpleNamespace(loaded=support.model(contract, example=[[hostile]])))
+    model = support.model(contract, golden_rows=1, example=[[hostile]])
+    page = TryItPage(SimpleNamespace(loaded=model))
     html = page().body.decode()
     (block,) = re.findall(r'id="facts">(.*?)</script>', html, re.DOTALL)
     facts = json.loads(block)
@@ -27,3 +28,11 @@ def test_while_the_model_loads_the_browser_asks_again():
     """503, and the browser comes back by itself."""
     answer = TryItPage(SimpleNamespace(loaded=None))()
     assert (answer.status, answer.headers["Refresh"]) == (503, "2")
+
+
+def test_rows_of_a_model_that_is_not_packaged_are_not_shown():
+    """They may be its author's input example, perhaps a person's data."""
+    contract = Contract((Feature("name", "str"),), ("predict",))
+    for golden_rows, shown in ((0, False), (1, True)):
+        model = support.model(contract, golden_rows=golden_rows, example=[["Ada"]])
+        assert (b"Ada" in TryItPage(SimpleNamespace(loaded=model))().body) is shown

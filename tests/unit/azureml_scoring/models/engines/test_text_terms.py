@@ -4,12 +4,11 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
 from azureml_scoring.models.engines.text_terms import TextOptions, splitter
-from examples import at_most
 
 PATTERNS = (r"(?u)\b\w\w+\b", r"\b[a-z]+\b", r"(?:#)(\w*)", r"\S+", r"\d*", ".")
 TEXTS = st.text(st.sampled_from("aAbß Éé\u0301İ\n\t_-.1#,中😀\x00'\u2003"), max_size=40) | st.text(
@@ -42,7 +41,6 @@ def options_of(vectorizer: Any) -> TextOptions:
 
 
 @pytest.mark.filterwarnings("ignore:Your stop_words may be inconsistent")
-@settings(max_examples=at_most(500))
 @given(vectorizers(), TEXTS)
 @example(CountVectorizer(strip_accents="unicode", ngram_range=(1, 2)), "Ĳ İ ﬁ a\u0301 bb ccc")
 @example(CountVectorizer(analyzer="char_wb", ngram_range=(2, 5)), "a bc \n\n def\x1cghij")

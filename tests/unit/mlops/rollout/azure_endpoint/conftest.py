@@ -18,7 +18,7 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.monitor.query import LogsQueryClient
 
 from arm.azure import Credential, azure, cloud_options
-from arm.https import Reply
+from arm.https import Reply, Request
 from arm.resource_manager import GROUP, SUBSCRIPTION, WORKSPACE
 from arm.setting import DEPLOYMENT, LOG_WORKSPACE, Setting, create
 from mlops.endpoint import Traffic, direct
@@ -117,11 +117,14 @@ def here(
 
 @pytest.fixture
 def live(here: Setting) -> Setting:
-    """Blue has all traffic and answers 1."""
+    """Blue has all traffic and answers 1 to each row."""
     here.endpoint.deploy("blue")
     direct(here.endpoint, Traffic({"blue": 100}))
-    here.azure.models.update(
-        {name: lambda _: Reply(200, {"predictions": [1]}) for name in ("blue", "green")}
-    )
+    here.azure.models.update(blue=_ones, green=_ones)
     here.server.requests.clear()
     return here
+
+
+def _ones(request: Request) -> Reply:
+    rows = request.document["data"] if isinstance(request.document, dict) else [[]]
+    return Reply(200, {"predictions": [1] * len(rows)})

@@ -141,7 +141,7 @@ def test_a_wrong_workspace_is_told_from_a_missing_endpoint(here: Setting):
                 {
                     "error": {
                         "code": "OutOfQuota",
-                        "message": "Not enough quota for Standard_DS3_v2.",
+                        "message": "Not enough quota for Standard_D4as_v4.",
                     }
                 },
             ),

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from arm.https import Reply
 from arm.resource_manager import WORKSPACE
 from arm.setting import LOG_WORKSPACE, Setting, refusal
-from mlops.endpoint import Observation, State
+from mlops.endpoint import State
+from mlops.traffic_blocks import BLOCK_S, latency_bins
 
 
 def test_a_deployment_that_fails_is_told_with_its_reason_and_logs(here: Setting):
@@ -33,7 +34,7 @@ def test_the_reason_is_told_where_there_are_no_logs(here: Setting):
     """A container that never started has none."""
     here.azure.workspace.failing["blue"] = {
         "code": "OutOfQuota",
-        "message": "Not enough quota for Standard_DS3_v2.",
+        "message": "Not enough quota for Standard_D4as_v4.",
     }
     here.endpoint.deploy("blue")
     here.server.fail(
@@ -74,8 +75,8 @@ def row(second: int, **columns: object) -> dict[str, object]:
     return usual | columns
 
 
-def test_observations_are_this_endpoints_since_then(here: Setting):
-    """They have the model's own status, or 0 if it gave none."""
+def test_blocks_are_this_endpoints_since_then(here: Setting):
+    """They count clients' requests by the model's own status; ours are left out."""
     here.azure.logs.rows = [
         row(-1),
         row(0, EndpointName="other"),
@@ -86,28 +87,32 @@ def test_observations_are_this_endpoints_since_then(here: Setting):
         row(5, ResponseCode="424", ModelStatusCode=""),
         row(6, ResponseCode="408", ModelStatusCode="", TotalDurationMs=5000.0),
         row(7, ResponseCode="", ModelStatusCode="", TotalDurationMs=None),
+        row(8, XMSClientRequestId="mlops-rollout-1"),
+        row(BLOCK_S),
     ]
-    assert list(here.endpoint.observations(1_700_000_000)) == [
-        Observation(1_700_000_003, "blue", 200, 12.5),
-        Observation(1_700_000_004, "green", 422, 12.5),
-        Observation(1_700_000_005, "blue", 0, 12.5),
-        Observation(1_700_000_006, "blue", 408, 5000.0),
-        Observation(1_700_000_007, "blue", 0, 0.0),
-    ]
+    start = 1_700_000_000 // BLOCK_S * BLOCK_S
+    (place,) = latency_bins([12.5]).tolist()
+    blocks = {(block.at, block.deployment): block for block in here.endpoint.blocks(1_700_000_000)}
+    assert sum(block.requests for block in blocks.values()) == 6
+    assert sum(block.failed for block in blocks.values()) == 3
+    green = [block for (_, name), block in blocks.items() if name == "green"]
+    assert [(block.requests, block.refused, block.latencies) for block in green] == [(1, 1, ())]
+    last = blocks[start + BLOCK_S, "blue"]
+    assert (last.requests >= 1, last.latencies) == (True, ((place, 1),))
     (sent,) = here.server.sent("POST", "/query")
     assert sent.path == f"/v1/workspaces/{LOG_WORKSPACE}/query"
     assert sent.document["timespan"].startswith("2023-11-14T22:13:20")
 
 
-def test_observations_that_are_not_all_there_are_refused(here: Setting):
+def test_blocks_that_are_not_all_there_are_refused(here: Setting):
     """A judgement on a part of them would be wrong."""
     here.azure.logs.complete = False
-    assert "ask for a shorter time" in refusal(lambda: here.endpoint.observations(1_700_000_000))
+    assert "ask for a shorter time" in refusal(lambda: here.endpoint.blocks(1_700_000_000))
 
 
 def test_a_log_that_can_not_be_read_is_told(here: Setting):
     """The error has Azure's words."""
     said = {"error": {"code": "InsufficientAccessError", "message": "No access to the workspace."}}
     here.server.fail(1, Reply(403, said), "POST", "/query")
-    message = refusal(lambda: here.endpoint.observations(1_700_000_000))
+    message = refusal(lambda: here.endpoint.blocks(1_700_000_000))
     assert message.startswith("Can't read the traffic log of credit: No access to the workspace")

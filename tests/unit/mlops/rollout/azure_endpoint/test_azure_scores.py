@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from arm.https import DROP, Reply
 from arm.setting import Setting, both, create, refusal
 from mlops.endpoint import Traffic, direct
+from mlops.rollout.own_requests import OWN_PREFIX
 
 
 @pytest.mark.parametrize("mode", ["key", "aml_token", "aad_token"])
@@ -60,7 +63,26 @@ def test_a_score_that_no_deployment_can_answer_is_refused(here: Setting):
     assert "no deployment red" in refusal(lambda: here.endpoint.score(b"[]", "red"))
     here.server.fail(1, Reply(403), "POST", "/score")
     assert "ask for the role" in refusal(lambda: here.endpoint.score(b"[]"))
-    here.server.fail(1, DROP, "POST", "/score")
+    here.server.fail(10, DROP, "POST", "/score")
     message = refusal(lambda: here.endpoint.score(b"[]"))
     assert "can't be reached" in message
     assert "key-1" not in message
+
+
+@pytest.mark.parametrize("lost", [DROP, Reply(503), Reply(429, {"code": "overloaded"})])
+def test_a_lost_answer_is_asked_again(live: Setting, lost: Any):
+    """One request of ours ends no rollout; what the service's own client repeats is repeated."""
+    live.server.fail(1, lost, "POST", "/score")
+    assert live.endpoint.score(b"[]").status == 200
+    assert len(live.server.sent("POST", "/score")) == 2
+
+
+def test_our_requests_are_told_from_those_of_clients(live: Setting):
+    """By the id that Azure logs. None is answered from a cache, which would agree with itself."""
+    live.endpoint.score(b"[]")
+    live.endpoint.score(b"[]", "blue")
+    headers = [sent.headers for sent in live.server.sent("POST", "/score")]
+    ids = {sent["x-ms-client-request-id"] for sent in headers}
+    assert len(ids) == 2
+    assert all(one.startswith(OWN_PREFIX) for one in ids)
+    assert {sent["cache-control"] for sent in headers} == {"no-cache"}

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 import support
-from mlops.endpoint import EndpointAnswer, Observation, Traffic
+from mlops.endpoint import EndpointAnswer, Traffic
 from mlops.rollout import compare_command, targets
 from mlops.rollout.guard import Task
 from mlops.rollout.questions import Questions
 from mlops.rollout.record import RolloutPhase
+from mlops.traffic_blocks import TrafficBlock
 from places import REPOSITORY
 from still_endpoint import ROLLING, Still, mlops, started
 
@@ -30,17 +31,31 @@ def test_a_plan_is_told_and_nothing_done(endpoint: Still, green: Path, tmp_path:
         "3. mirror 10 % of the requests to green; judge",
         "4. traffic 10 % to green; judge",
         "5. traffic 50 % to green; judge",
-        "6. traffic 100 % to green; judge",
-        "7. keep blue without traffic for 30 min; judge",
+        "6. traffic 90 % to green; judge",
+        "7. keep blue for 30 min; judge; then all traffic to green",
         "8. delete blue",
-        "each share is held for 5 min at least, 60 min at most; on a breach, an error or an "
-        "interrupt all traffic goes "
-        "back to blue",
+        "blue keeps 10 % of the traffic to the end of step 7, as the control",
+        "each share is held for 5 min at least, 60 min at most, then all goes back; on a breach, "
+        "an error or an interrupt all traffic goes back to blue",
         "green gets blue's autoscale setting, if any, before its traffic, and loses it on the way "
         "back",
     ]
     assert endpoint.in_force == Traffic({"blue": 100})
     assert not (tmp_path / "out").exists()
+
+
+def test_what_the_traffic_can_prove_is_told_and_nothing_done(endpoint: Still, green: Path):
+    """By the last hour's requests; without any it says what to do."""
+    status, told = mlops("rollout", green, "--power")
+    assert status == 1
+    assert "blue had no requests in the last hour" in told
+    block = TrafficBlock(0.0, "blue", 36_000, 36, 0, ((100, 30_000), (150, 5964)))
+    endpoint.blocks = lambda _: [block]  # type: ignore[method-assign]
+    status, told = mlops("rollout", green, "--power")
+    assert status == 0
+    assert told.startswith("10 requests a second, 0.10% of them fail, P99 19 ms")
+    assert "errors +1 points: found in 10 min, at mirror 10 %" in told
+    assert endpoint.in_force == Traffic({"blue": 100})
 
 
 def test_a_split_is_planned_up_to_where_it_is_held(endpoint: Still, green: Path):
@@ -195,8 +210,8 @@ def test_predictions_that_could_not_be_compared_are_told(
 ):
     """The exit status says so if rows were given, else the last line does."""
     (tmp_path / "rows.csv").write_text("a\n1\n")
-    seen = [Observation(time.time(), name, 200, 1.0) for name in ("blue", "green")]
-    monkeypatch.setattr(endpoint, "observations", lambda since: seen)
+    seen = [TrafficBlock(time.time(), name, 1, 0, 0, ((0, 1),)) for name in ("blue", "green")]
+    monkeypatch.setattr(endpoint, "blocks", lambda since: seen)
     words = ("compare", "diabetes", "--old", "blue", "--new", "green", "--out", tmp_path)
     status, told = mlops(*words)
     assert (status, told.splitlines()[-1]) == (

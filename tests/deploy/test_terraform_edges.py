@@ -1,0 +1,186 @@
+"""Variables of ``infrastructure/`` accept what Azure accepts, up to its limits, and nothing past
+them: a generated test of Terraform over the edges of each."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from terraform.module import INFRASTRUCTURE, Module
+
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
+NETWORK = "resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/vnet"
+HUB = f"/subscriptions/{SUBSCRIPTION}/{NETWORK}"
+PUBLISHER = {"name": "Test", "email": "test@example.com"}
+NODES = {"vm_size": "Standard_D4ds_v5", "minimum": 1, "maximum": 1}
+
+
+def nodes(least: float, **others: Any) -> tuple[list[Any], list[Any]]:
+    """Accepted and refused pools of a cluster. ``least``: the fewest nodes."""
+    accepted = [{"minimum": least}, {"maximum": 1000}, {"vm_size": "Standard_FX4mds"}]
+    refused = [
+        {"minimum": least - 1},
+        {"minimum": 2},
+        {"minimum": least + 0.5, "maximum": 2},
+        {"maximum": 1001},
+        {"minimum": 0, "maximum": 0},
+        {"vm_size": "D4ds_v5"},
+    ]
+    return [NODES | one for one in accepted], [NODES | one for one in refused]
+
+
+EDGES: dict[str, tuple[list[Any], list[Any]]] = {
+    "subscription_id": ([SUBSCRIPTION], ["", "ABCDEF00-0000-0000-0000-000000000000", "dev"]),
+    "project": (["ab", "abcdefgh9"], ["a", "abcdefghij", "9ab", "Ab", "a-b"]),
+    "environment": (["ab", "abcde"], ["a", "abcdefg", "9ab", "Dev", "a-b"]),
+    "location": (["westeurope", "eastus2"], ["westeurop", "West Europe", "WestEurope", ""]),
+    "tags": (
+        [{"cost centre": "x" * 256}, {f"t{n}": "" for n in range(47)}],
+        [{"a/b": ""}, {"a": "x" * 257}, {"x" * 129: ""}, {f"t{n}": "" for n in range(48)}],
+    ),
+    "endpoint_name": (
+        ["abc", "a" * 32, "a-1-b"],
+        ["ab", "a" * 33, "1abc", "a--b", "abc-", "a_bc"],
+    ),
+    "deployer_object_ids": ([[], [SUBSCRIPTION]], [["someone@example.com"], [""]]),
+    "github_repository": ([None, "a/b.c"], ["a", "https://github.com/a/b", "a/b/c"]),
+    "azure_devops_connections": (
+        [{}, {"register": {"issuer": "https://a", "subject": "s"}}],
+        [
+            {"deploy": {"issuer": "https://a", "subject": "s"}},
+            {"register": {"issuer": "a", "subject": "s"}},
+        ],
+    ),
+    "kubernetes_version": (
+        [None, "1.32", "1.34", "1.59"],
+        ["1.31", "1.999", "1.34.1", "v1.34", "2.0", "1.9"],
+    ),
+    "aks_sku_tier": (["Free", "Premium"], ["free", "Basic"]),
+    "aks_system_nodes": nodes(1),
+    "aks_scoring_nodes": nodes(0),
+    "aks_zones": ([[], ["1"], ["1", "2", "3"]], [["0"], ["4"], ["1", "a"]]),
+    "aks_admin_group_object_ids": ([[], [SUBSCRIPTION]], [["ml-admins"], ["a@example.com"]]),
+    "aks_authorized_ip_ranges": (
+        [["203.0.113.7/32"], ["203.0.0.0/8"]],
+        [["0.0.0.0/0"], ["0.0.0.0/1", "128.0.0.0/1"], ["203.0.113.7"], ["::/0"], ["a"]],
+    ),
+    "workload": (
+        [{"namespace": "a", "service_account": "a" * 63}],
+        [
+            {"namespace": "ML", "service_account": "a"},
+            {"namespace": "a", "service_account": ""},
+            {"namespace": "a-", "service_account": "a"},
+            {"namespace": "a", "service_account": "a.b"},
+        ],
+    ),
+    "api_management_sku": (
+        ["Developer_1", "StandardV2_10", "Premium_12"],
+        ["Developer_2", "Consumption_0", "StandardV2_0", "Standard_5", "Standard"],
+    ),
+    "api_publisher": ([None, PUBLISHER], [PUBLISHER | {"email": "test"}]),
+    "cors_allowed_origins": (
+        [[], ["https://a.example.com:8443"]],
+        [["*"], ["https://a/b"], ["https://a/"], ["a.example.com"], ["https://@(1)"]],
+    ),
+    "redis_tier": (["managed", "classic"], ["Managed", ""]),
+    "redis_signing_key": (["x" * 16], ["x" * 15, ""]),
+    "managed_redis_sku": (["Balanced_B0", "MemoryOptimized_M20"], ["Balanced_B50", "Balanced_B2"]),
+    "log_retention_days": ([30, 730], [29, 731, 30.5]),
+    "log_daily_quota_gb": ([-1, 0.023, 5], [-2, 0, 0.02]),
+    "alert_emails": ([[], ["a@b.c"]], [["a"], ["a@b"], ["a b@c.d"]]),
+    "alert_webhooks": ([{}, {"a": "https://b"}], [{"a": "http://b"}]),
+    "runbook_url": (
+        ["docs/runbook.md", "https://a/b"],
+        ["http://a", "https://a#b", "docs/other.md", ""],
+    ),
+    "address_space": (
+        ["10.42.0.0/16", "10.0.0.0/9", "172.16.0.0/12", "192.168.0.0/16", "10.246.0.0/16"],
+        [
+            "10.42.0.0/17",
+            "10.244.0.0/16",
+            "10.245.0.0/16",
+            "10.240.0.0/12",
+            "10.0.0.0/8",
+            "0.0.0.0/0",
+            "172.16.0.0/11",
+            "8.8.0.0/16",
+            "10.42.1.0/16",
+            "10.42.0.0",
+            "fd00::/8",
+            "",
+        ],
+    ),
+    "existing_network": (
+        [None, {"id": HUB, "endpoints_subnet_id": f"{HUB}/subnets/a"}],
+        [
+            {"id": HUB, "endpoints_subnet_id": f"{HUB}2/subnets/a"},
+            {"id": HUB, "endpoints_subnet_id": f"{HUB}/subnets/a", "aks_subnet_id": "a"},
+        ],
+    ),
+    "agents_network_id": (
+        [None, HUB],
+        ["vnet", f"/subscriptions/{SUBSCRIPTION[:-1]}1/{NETWORK}", f"{HUB}/subnets/a"],
+    ),
+}
+"""Accepted and refused values of each variable that has rules, one at a time."""
+
+COMBINATIONS: list[tuple[dict[str, Any], str | None]] = [
+    ({"project": "abcdefghi", "environment": "abcde"}, None),
+    ({"project": "abcdefghi", "environment": "abcdef"}, "environment"),
+    ({"project": "abcdefgh", "environment": "abcdef"}, None),
+    ({"enable_api_management": True}, "api_publisher"),
+    ({"enable_api_management": True, "api_publisher": PUBLISHER}, None),
+    ({"private_network_enabled": True}, "agents_network_id"),
+    ({"private_network_enabled": True, "agents_network_id": HUB}, None),
+    (
+        {
+            "enable_aks_deployment": True,
+            "existing_network": {"id": HUB, "endpoints_subnet_id": f"{HUB}/subnets/a"},
+        },
+        "existing_network",
+    ),
+]
+"""Values of several variables, and the variable that is refused."""
+
+
+def run(name: str, values: Mapping[str, Any], refused: str | None) -> dict[str, Any]:
+    """A run of ``terraform test``, in its JSON."""
+    expected = {"expect_failures": [f"var.{refused}"]} if refused else {}
+    return {name: {"command": "plan", "variables": values, **expected}}
+
+
+def test_variables_are_refused_at_their_edges(tmp_path: Path):
+    """Terraform accepts each value at a limit and refuses each past it. A variable's rules need no
+    provider, so they are tried apart from the rest."""
+    with_rules = {
+        name for name, body in Module(INFRASTRUCTURE).variables().items() if "validation" in body
+    }
+    assert with_rules == EDGES.keys()
+    tried = [({name: value}, None) for name, (good, _) in EDGES.items() for value in good]
+    tried += [({name: value}, name) for name, (_, bad) in EDGES.items() for value in bad]
+    tried += COMBINATIONS
+    runs = [run(f"r{number}", *one) for number, one in enumerate(tried)]
+    shutil.copy(INFRASTRUCTURE / "variables.tf", tmp_path)
+    (tmp_path / "tests").mkdir()
+    defaults = {"subscription_id": SUBSCRIPTION, "environment": "test"}
+    (tmp_path / "tests" / "edges.tftest.json").write_text(
+        json.dumps({"variables": defaults, "run": runs})
+    )
+    program = shutil.which("terraform")
+    assert program is not None, "Terraform is missing: .ci/terraform puts it in place."
+    done = subprocess.run(
+        [program, f"-chdir={tmp_path}", "test", "-no-color"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": os.devnull},
+    )
+    wrong = [
+        f"{tried[number]}"
+        for number in range(len(tried))
+        if f'run "r{number}"... pass' not in done.stdout
+    ]
+    assert wrong == [], done.stdout[-2000:] + done.stderr[-4000:]
