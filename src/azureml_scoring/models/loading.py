@@ -109,7 +109,7 @@ def load(settings: Settings) -> Model:
         joint_rows_reason=together.reason,
         baselines=packaged.baselines if packaged else (),
         answer_baselines=packaged.answer_baselines if packaged else (),
-        most_row_share=packaged.most_row_share if packaged else 0.0,
+        most_row_share=packaged.most_row_share if packaged else 1.0,
         example=example,
         answers=(packaged and packaged.golden_answers) or {contract.methods[0]: first},
         proven=not non_finite(first),

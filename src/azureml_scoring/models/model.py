@@ -71,7 +71,7 @@ class Model:
     joint_rows_reason: str | None = None
     baselines: tuple[Baseline, ...] = ()
     answer_baselines: tuple[Baseline, ...] = ()
-    most_row_share: float = 0.0
+    most_row_share: float = 1.0
     example: Sequence[list[Any]] = ()
     answers: Mapping[str, list[Any]] = MappingProxyType({})
     proven: bool = False

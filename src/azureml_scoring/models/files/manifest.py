@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
-from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationError, with_config
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import Contract, Method
@@ -65,7 +65,8 @@ class Manifest:
     onnx: the compiled model, if it was proven to answer like the estimator.
     baselines: the sample's distribution, one per feature.
     answer_baselines: the distribution of the answers to the sample, by ``answer_columns``.
-    most_alike_rows: so many rows of the sample are one and the same row.
+    most_alike_rows: so many rows of the sample are one and the same row; 0 if that is not known,
+        as in older manifests.
     requirements: package -> version of what the model needs and the service does not bring.
     classes: names for the classes of a booster whose own file holds none.
     origin: the pickle that only the compiled form is left of; None if the model's file is here.
@@ -83,7 +84,7 @@ class Manifest:
     onnx: OnnxModel | None = None
     baselines: tuple[Baseline, ...] = ()
     answer_baselines: tuple[Baseline, ...] = ()
-    most_alike_rows: PositiveInt = 1
+    most_alike_rows: NonNegativeInt = 0
     requirements: dict[Package, Version] = field(default_factory=dict)
     classes: tuple[Scalar, ...] = ()
     origin: Origin | None = None
@@ -114,7 +115,9 @@ class Manifest:
         """More of the requests than one row holds by itself: twice what the sample's commonest
         does, and what a sample of its size can't show."""
         rows = sum(self.baselines[0].counts) if self.baselines else 0
-        return 2 * (self.most_alike_rows + UNSEEN_ROWS) / rows if rows else 0.0
+        if not (rows and self.most_alike_rows):
+            return 1.0
+        return 2 * (self.most_alike_rows + UNSEEN_ROWS) / rows
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:

@@ -33,6 +33,7 @@ def drawn(rows: int, mean: float = 0.0, seed: int = 0) -> np.ndarray:
 def model(*, most_row_share: float = 0.0, answers: Sequence[Any] = ()) -> Any:
     training = drawn(2000)
     return SimpleNamespace(
+        version="v1",
         baselines=tuple(
             Baseline.of(name, training[:, i], numeric=True) for i, name in enumerate(("age", "bmi"))
         ),
