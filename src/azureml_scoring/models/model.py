@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from azureml_scoring.inputs.batch import Batch
@@ -73,7 +72,7 @@ class Model:
     answer_baselines: tuple[Baseline, ...] = ()
     most_row_share: float = 1.0
     example: Sequence[list[Any]] = ()
-    answers: Mapping[str, list[Any]] = MappingProxyType({})
+    answers: Mapping[str, list[Any]] = field(default_factory=dict)
     proven: bool = False
     concurrency: Concurrency | None = None
 

@@ -63,7 +63,7 @@ def test_traffic_and_record_change_in_one_update(live: Setting):
         (1, {"blue": 100}),
         (2, {"blue": 90, "green": 10}),
         (3, {"blue": 50, "green": 50}),
-        (4, {"green": 100}),
+        (4, {"blue": 10, "green": 90}),
     ],
 )
 def test_a_rollback_from_another_folder_is_right_at_every_step(
