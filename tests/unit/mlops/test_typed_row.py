@@ -76,7 +76,7 @@ def test_a_server_says_the_same_of_its_model():
 
 @pytest.mark.parametrize(
     ("model", "words"),
-    [("nowhere", "no such folder"), (f"http://127.0.0.1:{support.free_port()}", "check the")],
+    [("nowhere", "no such folder"), ("http://127.0.0.1:1", "check the")],
 )
 def test_what_can_not_be_read_is_told(model: str, words: str):
     """In one sentence."""
