@@ -133,7 +133,7 @@ def _requests(new: RequestTally, old: RequestTally | None, rules: Rules) -> Find
 
 def _outage(new: RequestTally) -> Finding:
     standing = Standing.BREACH if is_out(new) else Standing.FINE
-    text = f"most of the last requests failed, {new.failed.sum():.0f} of {new.total} in all"
+    text = f"errors: most of the last requests failed, {new.failed.sum():.0f} of {new.total} in all"
     return Finding("outage", standing, text)
 
 

@@ -1,6 +1,7 @@
 """The rules and the dashboard of kubernetes/monitoring/ in a real Prometheus that scrapes a real
 server."""
 
+import itertools
 import json
 import math
 import re
@@ -97,10 +98,12 @@ def prometheus(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> It
             ]
         )
         running = Prometheus(f"http://127.0.0.1:{port}")
+        numbers = itertools.count()
 
         def seen() -> bool:
             assert process.poll() is None
             for document in (
+                [[*support.ROW[1:], float(next(numbers))]],
                 [support.ROW] * 100,
                 [support.ROW],
                 [[*support.ROW[1:], 1.0]],
@@ -108,7 +111,7 @@ def prometheus(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> It
                 {"rows": []},
             ):
                 server.score(document)
-            shown = ("job:scoring_cache_hits:ratio_rate5m", "scoring_drift_requests_total")
+            shown = ("job:scoring_cache_hits:ratio_rate5m", "job:scoring_drift_rare:score1d")
             return running.ready() and all(running.values(name) for name in shown)
 
         try:
