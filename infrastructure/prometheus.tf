@@ -1,7 +1,8 @@
 # Azure Monitor managed Prometheus, and an identity by which KEDA reads it.
 
 locals {
-  prometheus = var.enable_aks_deployment && var.aks_managed_prometheus ? 1 : 0
+  prometheus            = var.enable_aks_deployment && var.aks_managed_prometheus ? 1 : 0
+  prometheus_collection = substr("MSProm-${var.location}-${local.names.cluster}", 0, 44) # Azure allows 44 characters
 }
 
 resource "azurerm_monitor_workspace" "main" {
@@ -16,7 +17,7 @@ resource "azurerm_monitor_workspace" "main" {
 resource "azurerm_monitor_data_collection_endpoint" "prometheus" {
   count = local.prometheus
 
-  name                = substr("MSProm-${var.location}-${local.names.cluster}", 0, 44) # Azure allows 44 characters
+  name                = local.prometheus_collection
   location            = azurerm_resource_group.main.location
   resource_group_name = azurerm_resource_group.main.name
   kind                = "Linux"
@@ -26,7 +27,7 @@ resource "azurerm_monitor_data_collection_endpoint" "prometheus" {
 resource "azurerm_monitor_data_collection_rule" "prometheus" {
   count = local.prometheus
 
-  name                        = substr("MSProm-${var.location}-${local.names.cluster}", 0, 44) # Azure allows 44 characters
+  name                        = local.prometheus_collection
   location                    = azurerm_resource_group.main.location
   resource_group_name         = azurerm_resource_group.main.name
   data_collection_endpoint_id = azurerm_monitor_data_collection_endpoint.prometheus[0].id

@@ -459,7 +459,7 @@ variable "peak_requests_per_second" {
 }
 
 variable "probe_request" {
-  description = "A request that the model answers, as JSON, such as that of endpoints/sample-request.json: Azure sends it through API Management once a minute, and an alert fires if it fails. Charged by run, 43,200 in 30 days; null is none."
+  description = "A request that the model answers, as JSON, such as that of endpoints/sample-request.json: Azure sends it through API Management from five places, each every five minutes, and an alert fires if it fails. Charged by run, 43,200 in 30 days; null is none."
   type        = string
   default     = null
 

@@ -118,7 +118,8 @@ class ResponseCache:
             return
         mine = self._leases.take(keys)
         try:
-            scoring.compute(mine)
+            scoring.look_up_again(mine)  # another process may have stored them before the lease
+            scoring.compute([key for key in mine if key not in scoring.known])
         finally:
             self._leases.release(mine)
         if theirs := [key for key in keys if key not in scoring.known]:

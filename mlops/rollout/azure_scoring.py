@@ -4,7 +4,7 @@ Entra."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import httpx
 import orjson
@@ -14,7 +14,6 @@ from azure.ai.ml.entities import EndpointAuthKeys
 from azureml_scoring.client import retry
 from azureml_scoring.client.headers import request_headers
 from azureml_scoring.client.model_status import model_status
-from azureml_scoring.client.retry import Again
 from mlops.endpoint import EndpointAnswer, EndpointError, NotReached
 from mlops.rollout.azure_calls import AzureCalls
 from mlops.rollout.own_requests import own_headers
@@ -44,29 +43,29 @@ class AzureScoring:
         """Score ``body``, again where the client of the service would try again. 408, 429 and 5xx
         are answers too. Raises NotReached if there was no answer, EndpointError if none is to be
         had."""
-        again_once = True
-        for attempt in range(1, ATTEMPTS + 1):
+        tries = retry.Tries(ATTEMPTS)
+        while True:
+            failure: httpx.RequestError | None = None
+            headers: Mapping[str, str] = {}
             try:
-                answer, again, pause = self._try(body, deployment, attempt)
-                failure = None
+                response = self._authorized(body, deployment)
+                headers = response.headers
+                status = model_status(response.status_code, headers)
+                again = retry.after_status(status, _document(response), headers)
             except httpx.RequestError as error:
-                again, pause = retry.after_failure(error), retry.pause_s({}, attempt)
-                failure = error
-            worth = again is Again.WHILE_ATTEMPTS_LAST or (again is Again.ONCE and again_once)
-            if attempt == ATTEMPTS or not worth or pause is None:
+                again, failure = retry.after_failure(error), error
+            pause = tries.pause_s(again, headers)
+            if pause is None:
                 break
-            again_once = again_once and again is not Again.ONCE
             self._sleep(pause)
         if failure is not None:
             raise NotReached(
                 f"{self._endpoint} can't be reached ({failure}); check the network and the proxy."
             ) from failure
-        return answer
+        return EndpointAnswer(status, response.content, response.elapsed.total_seconds() * 1000)
 
-    def _try(
-        self, body: bytes, deployment: str | None, attempt: int
-    ) -> tuple[EndpointAnswer, Again, float | None]:
-        """Return the answer, whether to try again, and after how many seconds."""
+    def _authorized(self, body: bytes, deployment: str | None) -> httpx.Response:
+        """Return the answer of the deployment. Raises EndpointError if we may not ask it."""
         response = self._post(body, deployment)
         if response.status_code == 401:  # a token expires, a key may be regenerated
             self._access = None
@@ -82,10 +81,7 @@ class AzureScoring:
                 if deployment
                 else f"No deployment of {self._endpoint} takes traffic; set some first."
             )
-        status = model_status(response.status_code, response.headers)
-        again = retry.after_status(status, _document(response), response.headers)
-        answer = EndpointAnswer(status, response.content, response.elapsed.total_seconds() * 1000)
-        return answer, again, retry.pause_s(response.headers, attempt)
+        return response
 
     def _post(self, body: bytes, deployment: str | None) -> httpx.Response:
         self._access = self._access or self._look_up()

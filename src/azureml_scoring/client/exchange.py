@@ -60,8 +60,8 @@ class Exchange:
 
     async def _tries(self, body: bytes, until: float) -> HttpAnswer:
         """Try until there is an answer that stays. Raises ScoreError."""
-        again_once = True
-        for attempt in range(1, self._attempts + 1):
+        tries = retry.Tries(self._attempts)
+        while True:
             failure: ScoreError | None = None
             headers: Mapping[str, str] = {}
             try:
@@ -77,12 +77,9 @@ class Exchange:
                 raise UnusableAnswer(
                     f"{self._place} answered {error}; is it a scoring URL?"
                 ) from error
-            pause = retry.pause_s(headers, attempt)
-            worth = again is Again.WHILE_ATTEMPTS_LAST or (again is Again.ONCE and again_once)
-            last = attempt == self._attempts
-            if last or not worth or pause is None or pause > until - time.monotonic():
+            pause = tries.pause_s(again, headers)
+            if pause is None or pause > until - time.monotonic():
                 break
-            again_once = again_once and again is not Again.ONCE
             await self._sleep(pause)
         if failure is not None:
             raise failure from cause

@@ -34,6 +34,24 @@ class Again(Enum):
     WHILE_ATTEMPTS_LAST = 2
 
 
+class Tries:
+    """Counts the tries of one request, ``attempts`` at most."""
+
+    def __init__(self, attempts: int) -> None:
+        self._attempts = attempts
+        self._made = 0
+        self._again_once = True
+
+    def pause_s(self, again: Again, headers: Mapping[str, str]) -> float | None:
+        """Return the seconds to wait after a try that failed, before the next one; None if that was
+        the last. ``headers``: of the answer, if there was one."""
+        self._made += 1
+        worth = again is Again.WHILE_ATTEMPTS_LAST or (again is Again.ONCE and self._again_once)
+        if again is Again.ONCE:
+            self._again_once = False
+        return pause_s(headers, self._made) if worth and self._made < self._attempts else None
+
+
 def after_status(status: int, document: Any, headers: Mapping[str, str]) -> Again:
     """``document``: the answer's JSON; the service's own errors have a code, a gateway's none."""
     by_service = isinstance(document, dict) and "code" in document

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -34,6 +35,25 @@ def test_with_leases_equal_requests_in_several_processes_are_computed_once(proce
         go.set()
         assert leader.result() == ([2.0], CacheState.MISS)
         assert follower.result() == ([2.0], CacheState.HIT)
+    assert second.compute.calls == 0
+
+
+def test_with_leases_a_process_that_comes_late_computes_nothing(
+    processes: list[Setup], redis_server: Valkey, monkeypatch: pytest.MonkeyPatch
+):
+    """The other one may have stored the answer between its look-up and its lease."""
+    first, second = processes
+    leases = second.cache._leases
+    assert leases
+    take = leases.take
+
+    def take_late(keys: Iterable[bytes]) -> list[bytes]:
+        assert first.ask([[1, 2]]) == ([2.0], CacheState.MISS)
+        until(lambda: redis_server.admin.keys() and not redis_server.admin.keys("*:lease"))
+        return take(keys)
+
+    monkeypatch.setattr(leases, "take", take_late)
+    assert second.ask([[1, 2]]) == ([2.0], CacheState.HIT)
     assert second.compute.calls == 0
 
 
