@@ -61,12 +61,12 @@ def compare(
     weights = rng.multinomial(blocks, np.full(blocks, 1 / max(blocks, 1)), RESAMPLES)
     rows = []
     for name, share in {"P50": 0.5, **QUANTILES}.items():
-        whole, other_whole = (
+        was, now = (
             float(_quantiles(side.histogram.sum(axis=0, keepdims=True), share)[0])
             for side in (before, after)
         )
         resampled = [_quantiles(weights @ side.histogram, share) for side in (after, before)]
-        rows.append(_row(name, "ms", whole, other_whole, resampled, blocks))
+        rows.append(_row(name, "ms", was, now, resampled, blocks))
     for name, part in (("errors", "failed"), ("refusals", "refused")):
         rates = [_rates(getattr(side, part).sum(), side.requests.sum()) for side in (before, after)]
         resampled = [
@@ -75,13 +75,10 @@ def compare(
         ]
         rows.append(_row(name, "%", float(rates[0]), float(rates[1]), resampled, blocks))
     if agreement and agreement.rows:
-        low, high = _wilson(agreement.rows - agreement.same, agreement.rows)
-        other = 100 * (1 - agreement.same / agreement.rows)
-        rows.append(
-            ComparisonRow(
-                "predictions that differ", "%", math.nan, math.nan, other, 100 * low, 100 * high
-            )
-        )
+        low, high = _wilson(agreement.different, agreement.rows)
+        share = agreement.different / agreement.rows
+        figures = (100 * share, 100 * low, 100 * high)
+        rows.append(ComparisonRow("predictions that differ", "%", math.nan, math.nan, *figures))
     return rows
 
 

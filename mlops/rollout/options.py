@@ -15,6 +15,22 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 MODEL_DIR = click.Path(path_type=Path, exists=True)
 OUT = Path("build/rollout")
 
+WORKSPACE_OPTIONS = (
+    (("--subscription",), "AZURE_SUBSCRIPTION_ID", "Id of the Azure subscription."),
+    (
+        ("--resource-group", "-g"),
+        "AZURE_RESOURCE_GROUP",
+        "Resource group of the Azure ML workspace.",
+    ),
+    (("--workspace-name", "-w"), "AZURE_WORKSPACE", "Name of the Azure ML workspace."),
+    (
+        ("--log-workspace",),
+        "LOG_ANALYTICS_WORKSPACE_ID",
+        "Id of the Log Analytics workspace that receives the endpoint's traffic log.",
+    ),
+)
+"""Names of the option, its variable, its help."""
+
 
 def in_workspace(
     command: Callable[..., None], *, plans_without: bool = False, reads_log: bool = True
@@ -25,32 +41,6 @@ def in_workspace(
     ``reads_log`` the log's workspace may be missing.
     """
 
-    @click.option(
-        "--subscription",
-        envvar="AZURE_SUBSCRIPTION_ID",
-        show_envvar=True,
-        help="Id of the Azure subscription.",
-    )
-    @click.option(
-        "--resource-group",
-        "-g",
-        envvar="AZURE_RESOURCE_GROUP",
-        show_envvar=True,
-        help="Resource group of the Azure ML workspace.",
-    )
-    @click.option(
-        "--workspace-name",
-        "-w",
-        envvar="AZURE_WORKSPACE",
-        show_envvar=True,
-        help="Name of the Azure ML workspace.",
-    )
-    @click.option(
-        "--log-workspace",
-        envvar="LOG_ANALYTICS_WORKSPACE_ID",
-        show_envvar=True,
-        help="Id of the Log Analytics workspace that receives the endpoint's traffic log.",
-    )
     @functools.wraps(command)
     def wrapped(
         subscription: str,
@@ -59,24 +49,22 @@ def in_workspace(
         log_workspace: str,
         **options: Any,
     ) -> None:
-        values = {
-            "--subscription (AZURE_SUBSCRIPTION_ID)": subscription,
-            "--resource-group (AZURE_RESOURCE_GROUP)": resource_group,
-            "--workspace-name (AZURE_WORKSPACE)": workspace_name,
-            "--log-workspace (LOG_ANALYTICS_WORKSPACE_ID)": log_workspace,
-        }
+        values = (subscription, resource_group, workspace_name, log_workspace)
         missing = [
-            name
-            for name, value in values.items()
-            if not value and (reads_log or "--log-workspace" not in name)
+            f"{names[0]} ({variable})"
+            for (names, variable, _), value in zip(WORKSPACE_OPTIONS, values, strict=True)
+            if not value and (reads_log or variable != "LOG_ANALYTICS_WORKSPACE_ID")
         ]
         if missing and not (plans_without and options["only_plan"]):
             raise click.UsageError(f"The workspace is unknown; give {', '.join(missing)}.")
         command(
-            None if missing else targets.Workspace(*(value or "" for value in values.values())),
+            None if missing else targets.Workspace(*(value or "" for value in values)),
             **options,
         )
 
+    for names, variable, text in reversed(WORKSPACE_OPTIONS):
+        option = click.option(*names, envvar=variable, show_envvar=True, help=text)
+        wrapped = option(wrapped)
     return wrapped
 
 

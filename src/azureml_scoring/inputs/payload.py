@@ -39,8 +39,8 @@ def read_json(body: bytes, limits: Limits) -> Any:
     limits.check_bytes(len(body))
     body = body.removeprefix(BOM)
     bounds = {"max_depth": limits.max_depth, "max_parts": limits.max_parts}
-    large = len(body) > PIECE_BYTES
-    if large:
+    small = len(body) <= PIECE_BYTES
+    if not small:
         check_bounds(body, **bounds)
     if not body or body.isspace():
         raise EmptyBody("Request body is empty or None", "")
@@ -49,7 +49,7 @@ def read_json(body: bytes, limits: Limits) -> Any:
     except orjson.JSONDecodeError as error:
         check_bounds(body, **bounds)
         raise MalformedJson(f"The request body is not valid JSON: {error}", "") from None
-    if not (large or surely_within(body, document, **bounds)):
+    if small and not surely_within(body, document, **bounds):
         check_bounds(body, **bounds)
     if document is None:
         raise EmptyBody("Request body is empty or None", "")

@@ -46,25 +46,15 @@ class Table(NamedTuple):
 
 
 def types_of(values: Values) -> Types:
-    """Return the types of the values in each column."""
-    rows = len(values[0]) if values else 0
-    if rows == 1:  # the usual request, for which sets would take longest
+    """Return the types of the values in each column. All columns are equally long."""
+    if not values:
+        return []
+    rows = len(values[0])
+    if rows == 1:  # the usual request
         return [(type(value),) for (value,) in values]
     of_values = list(map(type, itertools.chain.from_iterable(values)))
-    if not rows or len(of_values) != rows * len(values):
-        return [set(map(type, column)) for column in values]
-    of_first_row = of_values[::rows]
-    if of_values == _each(of_first_row, rows):
-        return [(kind,) for kind in of_first_row]
-    return [set(of_values[start : start + rows]) for start in range(0, len(of_values), rows)]
-
-
-def _each(kinds: Sequence[type], times: int) -> list[type]:
-    """Return each of them so many times in a row."""
-    repeated = []
-    for kind in kinds:
-        repeated += [kind] * times
-    return repeated
+    columns = [of_values[start : start + rows] for start in range(0, len(of_values), rows)]
+    return [(of[0],) if of == of[:1] * rows else set(of) for of in columns]  # sets take longest
 
 
 def check_scalars(values: Values, types: Types, location: Location) -> None:
