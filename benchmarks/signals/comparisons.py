@@ -7,6 +7,7 @@ docs/rollout.md.
 from __future__ import annotations
 
 import argparse
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -24,7 +25,6 @@ from benchmarks.signals.simulated_traffic import (
 from mlops.rollout.comparison import compare
 
 PAGE = Path(__file__).parents[2] / "docs" / "rollout.md"
-HEADING = "### How often the intervals hold"
 RATES = (2, 20)
 MINUTES = 120
 WHAT = ("P50", "P95", "P99", "errors")
@@ -59,6 +59,8 @@ def coverage(case: Case, rate: float, trials: int) -> Counter[str]:
 
 def table(trials: int) -> str:
     lines = [
+        f"{trials} trials in each cell.",
+        "",
         f"| | {' | '.join(f'{what}, {rate}/s' for rate in RATES for what in WHAT)} |",
         "|---" * (len(RATES) * len(WHAT) + 1) + "|",
     ]
@@ -75,8 +77,8 @@ def table(trials: int) -> str:
 def write_docs(text: str) -> None:
     """Put the table below its heading, in place of the one that is there."""
     page = PAGE.read_text()
-    start = page.index("\n| |", page.index(HEADING)) + 1
-    PAGE.write_text(page[:start] + text + page[page.index("\n\n", start) :])
+    made = re.compile(r"^\d+ trials in each cell\.\n\n.*?(?=\n\n|\Z)", re.M | re.S)
+    PAGE.write_text(made.sub(lambda _: text, page, count=1))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import math
 import multiprocessing
+import re
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -33,7 +34,6 @@ from benchmarks.signals.simulated_traffic import (
 from mlops.rollout.hold import Decision
 
 PAGE = Path(__file__).parents[2] / "docs" / "rollout.md"
-HEADING = "### How often requests are judged wrongly"
 RATES = (1, 10, 100, 1000)
 LOOK_S = 30
 """A third of the looks, to be quick; a test holds both against each other."""
@@ -108,8 +108,8 @@ def _cell(task: tuple[bool, int, float, int]) -> str:
 
 
 def table(rollouts: int, processes: int) -> str:
-    """Return both tables as Markdown."""
-    parts = []
+    """Return both tables as Markdown, below what they are made of."""
+    parts = [f"{rollouts} rollouts in each cell."]
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         for identical, cases in ((True, IDENTICAL), (False, WORSE)):
             tasks = [
@@ -139,9 +139,8 @@ def _markdown(identical: bool, cases: Sequence[Case], cells: Sequence[str]) -> s
 def write_docs(text: str) -> None:
     """Put the tables below their heading, in place of those that are there."""
     page = PAGE.read_text()
-    start = page.index("\n| identical deployments", page.index(HEADING)) + 1
-    end = page.index("\n\n", page.index("\n| worse ones", start))
-    PAGE.write_text(page[:start] + text + page[end:])
+    made = re.compile(r"^\d+ rollouts in each cell\.\n.*?^\| worse ones.*?(?=\n\n)", re.M | re.S)
+    PAGE.write_text(made.sub(lambda _: text, page, count=1))
 
 
 if __name__ == "__main__":
