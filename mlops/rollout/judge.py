@@ -87,16 +87,17 @@ def judge(
     ``old``: None if no traffic is left to compare with. ``agreement``: None if predictions are not
     compared. ``warm_at``: when the warm-up ends; latencies count from then on.
     """
-    findings = [_requests(new, old, rules), _outage(new), _errors(new, rules)]
+    findings = [_requests(new, old, rules), _outage(new), _errors(new, old, rules)]
     warm = new.since(warm_at).joined(rules.block_s)
-    findings += [_warm_up(new.until(warm_at), rules)] if warm_at > -math.inf else []
-    findings += [_latency(warm, name, rules) for name in QUANTILES]
-    if old is None:
+    before = old.since(warm_at).joined(rules.block_s) if old else None
+    if warm_at > -math.inf:
+        findings.append(_warm_up(new.until(warm_at), old.until(warm_at) if old else None, rules))
+    findings += [_latency(warm, before, name, rules) for name in QUANTILES]
+    if old is None or before is None:
         findings.append(
             Finding("against the old one", Standing.UNCHECKED, "no traffic is left on the old one")
         )
     else:
-        before = old.since(warm_at).joined(rules.block_s)
         findings += _versus(new, old, rules)
         if is_out(old):
             findings.append(
@@ -137,10 +138,11 @@ def _outage(new: RequestTally) -> Finding:
     return Finding("outage", standing, text)
 
 
-def _errors(new: RequestTally, rules: Rules) -> Finding:
+def _errors(new: RequestTally, old: RequestTally | None, rules: Rules) -> Finding:
     limit = rules.slo.error_rate
     text = f"errors {_percent(new.failures())} of {new.total} requests (SLO {limit:.2%})"
-    return Finding("errors", _within(new.failures(), limit, rules), text)
+    others = old.failures() if old else None
+    return _objective("errors", text, new.failures(), others, limit, rules)
 
 
 def _versus(new: RequestTally, old: RequestTally, rules: Rules) -> Iterable[Finding]:
@@ -152,22 +154,38 @@ def _versus(new: RequestTally, old: RequestTally, rules: Rules) -> Iterable[Find
         yield Finding(f"{check} against the old one", _higher(counts, others, rules), text)
 
 
-def _warm_up(cold: RequestTally, rules: Rules) -> Finding:
-    """Judge the warm-up: its P95 may be as high as any P99 may be."""
+def _warm_up(cold: RequestTally, old: RequestTally | None, rules: Rules) -> Finding:
+    """Judge the warm-up: its P95 may be as high as any P99 may be, or as the old one's."""
     limit = rules.slo.p99_ms
     text = f"P95 {_ms(cold.quantile(0.95))} in the warm-up (at most {limit:g} ms)"
-    counts = cold.slower_than(limit)
-    breach = (
-        counts.blocks >= max(rules.min_blocks, 1)
-        and evidence(*counts.effective(counts.correlation()), 1 - 0.95) >= 1 / rules.chance
-    )
-    return Finding("warm-up", Standing.BREACH if breach else Standing.FINE, text)
+    others = old.slower_than(limit) if old else None
+    finding = _objective("warm-up", text, cold.slower_than(limit), others, 1 - 0.95, rules)
+    breach = finding.standing is Standing.BREACH
+    return finding if breach else replace(finding, standing=Standing.FINE)
 
 
-def _latency(new: RequestTally, name: str, rules: Rules) -> Finding:
+def _latency(new: RequestTally, old: RequestTally | None, name: str, rules: Rules) -> Finding:
     limit, quantile = rules.slo.limit(name), QUANTILES[name]
     text = f"{name} {_ms(new.quantile(quantile))} (SLO {limit:g} ms)"
-    return Finding(name, _within(new.slower_than(limit), 1 - quantile, rules), text)
+    others = old.slower_than(limit) if old else None
+    return _objective(name, text, new.slower_than(limit), others, 1 - quantile, rules)
+
+
+def _objective(
+    check: str,
+    text: str,
+    counts: BlockCounts,
+    others: BlockCounts | None,
+    limit: float,
+    rules: Rules,
+) -> Finding:
+    """Judge whether the share of events is at most ``limit``. It is no breach if the old one's
+    share is as large: to go back would not help."""
+    standing = _within(counts, limit, rules)
+    breach = standing is Standing.BREACH
+    if breach and others is not None and _higher(counts, others, rules) is Standing.FINE:
+        return Finding(check, Standing.SUSPECT, f"{text}; the old one is no better")
+    return Finding(check, standing, text)
 
 
 def _slower(new: RequestTally, old: RequestTally, name: str, rules: Rules) -> Finding:

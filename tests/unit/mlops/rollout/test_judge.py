@@ -47,6 +47,10 @@ def spell(tally: RequestTally, begin_s: float, end_s: float, median: float) -> R
     return replace(tally, histogram=histogram)
 
 
+def breached(findings: list[Finding]) -> set[str]:
+    return {finding.check for finding in findings if finding.standing is Standing.BREACH}
+
+
 def verdict(
     new: RequestTally, old: RequestTally, agreement: Agreement | None = None, rules: Rules = RULES
 ) -> dict[str, Finding]:
@@ -107,6 +111,23 @@ def test_a_cold_start_is_not_a_slow_model():
     assert breaches(judge(stuck, old, None, RULES, warm_at=60)) == [
         "P95 2006.6 ms in the warm-up (at most 500 ms)"
     ]
+
+
+@pytest.mark.parametrize(
+    ("check", "bad"),
+    [("errors", {"failing": 0.04}), ("P95", {"median": 400.0}), ("warm-up", {"median": 900.0})],
+)
+def test_nobody_goes_back_to_one_that_is_as_bad(check: str, bad: dict[str, float]):
+    """Both miss the SLO at the same time: the machine is busy, or what both call is down."""
+    rng = np.random.default_rng(15)
+    both = (tally(rng, 5000, **bad), tally(rng, 5000, **bad))
+    findings = judge(*both, None, RULES, warm_at=120)
+    assert not breaches(findings)
+    assert {finding.check: finding for finding in findings}[check].text.endswith(
+        "the old one is no better"
+    )
+    assert check in breached(judge(both[0], tally(rng, 5000), None, RULES, warm_at=120))
+    assert check in breached(judge(both[0], None, None, RULES, warm_at=120))
 
 
 @pytest.mark.parametrize(
