@@ -45,7 +45,13 @@ def _misbehaving(how: str, after: int) -> dict[str, str]:
 
 GREENS = {
     "good": Green("a good one", RolloutOutcome.PROMOTED),
-    "slow": Green("a slow one", RolloutOutcome.ROLLED_BACK, " ms", _misbehaving("slow", after=40)),
+    "slow": Green(
+        "a slow one",
+        RolloutOutcome.ROLLED_BACK,
+        " ms",
+        _misbehaving("slow", after=20),
+        requests_per_s=30,  # more would overload it, and be refused
+    ),
     "failing": Green(
         "one that fails", RolloutOutcome.ROLLED_BACK, "errors", _misbehaving("failing", after=40)
     ),
