@@ -19,10 +19,10 @@ from mlops.endpoint import (
 from mlops.rollout.claim import EndpointClaim
 from mlops.rollout.controller import Rollout
 from mlops.rollout.journal import Journal, RolloutOutcome
-from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan, steps
 from mlops.rollout.questions import Questions
 from mlops.rollout.record import new_run
+from mlops.rollout.rules import Rules
 from mlops.rollout.way_back import put_back
 from mlops.traffic_blocks import Observation, TrafficBlock, blocks_of
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.signals.simulated_traffic import Case, Traffic, shares
+from mlops.rollout.finding import Finding, Standing
 from mlops.rollout.hold import Decision
-from mlops.rollout.judge import Finding, Rules, Standing, judge
+from mlops.rollout.judge import judge
 from mlops.rollout.plan import COMPARING_ACTIONS, Plan, steps
+from mlops.rollout.rules import Rules
 from mlops.traffic_blocks import BLOCK_S
 
 PLAN = Plan("old", "new", steps())

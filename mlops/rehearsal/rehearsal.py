@@ -19,9 +19,9 @@ from mlops.rehearsal.greens import GREENS, Green, artifact, data
 from mlops.rehearsal.local_endpoint import LocalEndpoint
 from mlops.rollout.guard import Task, guarded
 from mlops.rollout.journal import Event, Journal, RolloutOutcome
-from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Action, Plan, Step, steps
 from mlops.rollout.questions import Questions
+from mlops.rollout.rules import Rules
 
 OLD, NEW = "blue", "green"
 JOURNAL = "journal.jsonl"

@@ -14,12 +14,14 @@ from dataclasses import asdict, replace
 from mlops.endpoint import Endpoint, EndpointError, State, Status, Traffic, same
 from mlops.rollout.claim import EndpointClaim, Overtaken
 from mlops.rollout.ending import end
+from mlops.rollout.finding import Standing, breaches
 from mlops.rollout.hold import Decision, undecided
 from mlops.rollout.journal import Event, Journal, RolloutOutcome
-from mlops.rollout.judge import Rules, Standing, breaches, predictions
+from mlops.rollout.judge import predictions
 from mlops.rollout.plan import COMPARING_ACTIONS, Action, Inconclusive, Plan, Step, not_checked
 from mlops.rollout.questions import Questions, require
 from mlops.rollout.record import Record, new_run
+from mlops.rollout.rules import Rules
 from mlops.rollout.same_rows import SameRows
 from mlops.rollout.start_check import start_check
 from mlops.rollout.watch import Look, Watch

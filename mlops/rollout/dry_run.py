@@ -12,11 +12,11 @@ from mlops.endpoint import Endpoint, EndpointError, Status
 from mlops.failure import sentence
 from mlops.rollout import power, targets
 from mlops.rollout.claim import check_free
-from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan
 from mlops.rollout.preparation import Preparation
 from mlops.rollout.questions import require
 from mlops.rollout.request_tally import RequestTally
+from mlops.rollout.rules import Rules
 
 POWER_S = 3600
 

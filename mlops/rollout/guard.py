@@ -25,10 +25,10 @@ from mlops.rollout.claim import EndpointClaim
 from mlops.rollout.controller import Interrupted, Rollout
 from mlops.rollout.ending import end
 from mlops.rollout.journal import Event, Journal, RolloutOutcome
-from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan
 from mlops.rollout.questions import Questions
 from mlops.rollout.record import new_run
+from mlops.rollout.rules import Rules
 from mlops.rollout.way_back import put_back
 
 NOT_BEGUN_STATUS = 64

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mlops.rollout.judge import Finding, Standing
+from mlops.rollout.finding import Finding, Standing
 
 
 class Decision(StrEnum):

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlops.rollout.judge import COMPARED_QUANTILES, Rules
+from mlops.rollout.judge import COMPARED_QUANTILES
 from mlops.rollout.plan import COMPARING_ACTIONS, Plan, Step
 from mlops.rollout.request_tally import RequestTally
+from mlops.rollout.rules import Rules
 from mlops.rollout.significance import evidence, p_value
 from mlops.traffic_blocks import LATENCY_RATIO
 

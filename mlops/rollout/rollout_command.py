@@ -17,11 +17,11 @@ from mlops.rollout.claim import check_free
 from mlops.rollout.dry_run import say_plan, say_power
 from mlops.rollout.guard import Task, guarded
 from mlops.rollout.journal import Journal, RolloutOutcome
-from mlops.rollout.judge import Rules
 from mlops.rollout.options import FILE, MODEL_DIR, OUT, in_workspace, journal_of
 from mlops.rollout.plan import Check, Inconclusive, Plan, not_checked, steps
 from mlops.rollout.preparation import Preparation
 from mlops.rollout.questions import require
+from mlops.rollout.rules import Rules
 from mlops.slo import Slo
 
 INCONCLUSIVE_STATUS = 3

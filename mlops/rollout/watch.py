@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from mlops.endpoint import Endpoint
 from mlops.rollout.agreement import Agreement
-from mlops.rollout.judge import Finding, Rules, is_out, judge
+from mlops.rollout.finding import Finding
+from mlops.rollout.judge import is_out, judge
 from mlops.rollout.plan import Plan
 from mlops.rollout.request_tally import RequestTally
+from mlops.rollout.rules import Rules
 
 
 @dataclass(frozen=True)

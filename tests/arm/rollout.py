@@ -11,9 +11,9 @@ from arm.resource_manager import WORKSPACE
 from arm.setting import ENDPOINT, Setting
 from mlops.rollout.controller import Rollout
 from mlops.rollout.journal import Journal, RolloutOutcome
-from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan, steps
 from mlops.rollout.questions import Questions
+from mlops.rollout.rules import Rules
 
 ASKED = Questions([({"data": [[1]], "method": "predict"}, [1])], [[1]] * 100)
 

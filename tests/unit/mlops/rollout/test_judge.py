@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops.rollout.agreement import Agreement
-from mlops.rollout.judge import Finding, Rules, Standing, breaches, judge
+from mlops.rollout.finding import Finding, Standing, breaches
+from mlops.rollout.judge import judge
 from mlops.rollout.request_tally import RequestTally
+from mlops.rollout.rules import Rules
 from mlops.slo import Slo
 from mlops.traffic_blocks import Observation, blocks_of, latency_bins
 

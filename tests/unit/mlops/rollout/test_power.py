@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan, steps
 from mlops.rollout.power import Usual, lines
+from mlops.rollout.rules import Rules
 from mlops.traffic_blocks import latency_bins
 
 HISTOGRAM = np.bincount(latency_bins(20 * np.random.default_rng(0).lognormal(0, 0.3, 100_000)))

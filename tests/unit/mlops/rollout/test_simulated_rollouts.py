@@ -14,9 +14,9 @@ from mlops.endpoint import Status
 from mlops.rollout.controller import Rollout
 from mlops.rollout.hold import Decision
 from mlops.rollout.journal import RolloutOutcome
-from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan, steps
 from mlops.rollout.request_tally import RequestTally
+from mlops.rollout.rules import Rules
 from mlops.traffic_blocks import TrafficBlock
 from simulated_endpoint import GOLDEN, NEW, OLD, Simulated, journal
 
