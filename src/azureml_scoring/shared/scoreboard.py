@@ -14,6 +14,7 @@ import mmap
 import os
 import time
 from collections.abc import Iterator
+from typing import ClassVar
 
 from azureml_scoring.errors import InternalError, StartupError
 from azureml_scoring.shared.admission_row import AdmissionRow
@@ -33,15 +34,26 @@ class CacheRow(ctypes.Structure):
     """The counts of a worker's response cache. Counters stay when the worker dies, gauges do
     not."""
 
-    COUNTERS = (
-        "hits", "misses", "bypasses", "coalesced", "memory_hits", "memory_evictions",
-        "redis_hits", "redis_errors", "redis_timeouts", "redis_corrupt", "redis_dropped",
-    )  # fmt: skip
+    COUNTERS: ClassVar[dict[str, str]] = {
+        "hits": "Requests that were answered from the cache.",
+        "misses": "Requests that were computed, since the cache did not hold all of their rows.",
+        "bypasses": "Requests that did not use the cache.",
+        "coalesced": "Entries that were not computed, since another request was computing them.",
+        "memory_hits": "Entries found in memory.",
+        "memory_evictions": "Entries that memory dropped to make room.",
+        "redis_hits": "Entries found in Redis.",
+        "redis_errors": "Commands that Redis failed.",
+        "redis_timeouts": "Answers of Redis that came too late.",
+        "redis_corrupt": "Entries in Redis that were damaged, and not used.",
+        "redis_dropped": "Writes that were left out, since too many waited or Redis failed.",
+    }
+    """What each counts."""
+
     GAUGES = (
         "memory_entries", "memory_bytes", "memory_bypassed", "memory_look_up_us",
         "redis_bypassed", "redis_look_up_us", "redis_breaker_open", "compute_us",
     )  # fmt: skip
-    _fields_ = [(name, ctypes.c_int64) for name in COUNTERS + GAUGES]
+    _fields_ = [(name, ctypes.c_int64) for name in (*COUNTERS, *GAUGES)]
 
 
 class WorkerRow(ctypes.Structure):

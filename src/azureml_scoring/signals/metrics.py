@@ -68,12 +68,9 @@ class Metrics:
             "Predictions that were NaN or infinite.",
             sum(row.non_finite for row in rows),
         )
-        for name in CacheRow.COUNTERS:
-            yield _counter(
-                f"cache_{name}",
-                "Count of the response cache.",
-                sum(getattr(row.cache, name) for row in rows),
-            )
+        for name, meaning in CacheRow.COUNTERS.items():
+            counted = sum(getattr(row.cache, name) for row in rows)
+            yield _counter(f"cache_{name}", meaning, counted)
         opened = sum(row.cache.redis_breaker_open for row in living)
         yield _gauge(
             "cache_redis_breaker_open", "Workers that leave Redis alone because it fails.", opened

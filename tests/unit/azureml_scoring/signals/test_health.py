@@ -1,4 +1,5 @@
 import os
+import re
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,8 +10,10 @@ from azureml_scoring.errors import Overloaded, WrongType
 from azureml_scoring.models.lifecycle import Lifecycle
 from azureml_scoring.request import Outcome
 from azureml_scoring.shared.cache_counts import CacheCounts
-from azureml_scoring.shared.scoreboard import Scoreboard, WorkerPhase
+from azureml_scoring.shared.scoreboard import CacheRow, Scoreboard, WorkerPhase
+from azureml_scoring.signals.cache_report import report
 from azureml_scoring.signals.health import Health, RequestCounter
+from places import REPOSITORY
 
 
 @pytest.fixture
@@ -85,6 +88,21 @@ def test_health_has_the_guides_fields_and_more(board: Scoreboard, lifecycle: Lif
         "version_skew": ["numpy: old"],
         "cache": {"state": "off"},
     }
+
+
+def test_the_page_of_health_is_the_code(board: Scoreboard, lifecycle: Lifecycle):
+    """docs/health.md lists each field of the answer and of its cache, and nothing else."""
+    page = (REPOSITORY / "docs" / "health.md").read_text()
+    of_health, of_cache = (
+        re.findall(r"^\| `(\w+)` \| (.*) \|$", part, re.MULTILINE)
+        for part in page.split("| Field of ")[1:]
+    )
+    cache = report(["memory", "redis"], [CacheRow()], [], cacheable=True)
+    assert [name for name, _ in of_health] == list(Probes(board, lifecycle).health()[0])
+    assert [name for name, _ in of_cache] == list(cache)
+    for name, text in of_cache:
+        if isinstance(cache[name], dict):
+            assert re.findall(r"`(\w+)`", text) == list(cache[name])
 
 
 def test_without_a_model_health_is_503_and_liveness_200(board: Scoreboard):

@@ -1,6 +1,8 @@
 import multiprocessing
 import os
+import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from azureml_scoring.errors import Overloaded, OverloadReason, ScoringError
@@ -21,9 +24,10 @@ from azureml_scoring.shared.measures import (
     Measures,
 )
 from azureml_scoring.shared.scoreboard import Scoreboard
-from azureml_scoring.signals.drift import DriftMonitor
+from azureml_scoring.signals.drift import Cell, DriftMonitor
 from azureml_scoring.signals.health import RequestCounter
 from azureml_scoring.signals.metrics import Metrics
+from places import REPOSITORY
 
 FORK = multiprocessing.get_context("fork")
 NO_TIME = [0.0] * len(STAGES)
@@ -36,24 +40,40 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scoreboard:
     return Scoreboard(os.getpid())
 
 
-def scraped(
-    board: Scoreboard, model: Any = None, ready: bool = True
-) -> dict[tuple[str, ...], float]:
-    """Parse a scrape with Prometheus' own parser: (name, label values by name...) -> value."""
-    drift = DriftMonitor(board, lambda: model)
+MODEL = SimpleNamespace(
+    name="m",
+    version="v7",
+    backend="onnx",
+    version_skew=("numpy 1 for 2",),
+    baselines=(),
+    answer_baselines=(),
+)
+
+
+def families(
+    board: Scoreboard, model: Any = None, ready: bool = True, drift: DriftMonitor | None = None
+) -> Iterable[Metric]:
+    """Parse a scrape with Prometheus' own parser."""
     metrics = Metrics(
         board,
         SimpleNamespace(loaded=model),  # type: ignore[arg-type]
-        drift,
+        drift or DriftMonitor(board, lambda: model),
         deployment="blue",
         ready=lambda: ready,
         clock=lambda: NOW,
     )
     answer = metrics.answer()
     assert answer.content_type.startswith("text/plain; version=0.0.4")
+    return text_string_to_metric_families(answer.body.decode())
+
+
+def scraped(
+    board: Scoreboard, model: Any = None, ready: bool = True
+) -> dict[tuple[str, ...], float]:
+    """(name, label values by name...) -> value."""
     return {
         (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(answer.body.decode())
+        for family in families(board, model, ready)
         for sample in family.samples
     }
 
@@ -174,15 +194,25 @@ def test_every_error_has_its_outcome():
 
 def test_the_model_is_told(board: Scoreboard):
     """Its version is shown, and whether packages differ from those at packaging."""
-    model = SimpleNamespace(
-        name="m",
-        version="v7",
-        backend="onnx",
-        version_skew=("numpy 1 for 2",),
-        baselines=(),
-        answer_baselines=(),
-    )
-    found = scraped(board, model)
+    found = scraped(board, MODEL)
     assert found["scoring_model_info", "onnx", "blue", "m", "v7"] == 1
     assert (found["scoring_model_loaded",], found["scoring_model_version_skew",]) == (1, 1)
     assert scraped(board)["scoring_model_loaded",] == 0
+
+
+def test_the_page_of_metrics_is_the_code(board: Scoreboard):
+    """docs/metrics.md lists each metric with its type, its labels and its help, and nothing
+    else."""
+    drift = SimpleNamespace(
+        drifts=lambda: [("age", SimpleNamespace(index=0.1))],
+        cells=lambda: [Cell("age", 0, 1, 1)],
+        score_limit=3.0,
+    )
+    rows = []
+    for family in families(board, MODEL, drift=drift):  # type: ignore[arg-type]
+        name = family.name + ("_total" if family.type == "counter" else "")
+        labels = {label: None for sample in family.samples for label in sample.labels}
+        shown = ", ".join(f"`{label}`" for label in labels if label != "le")
+        rows.append(f"| `{name}` | {family.type} | {shown} | {family.documentation} |")
+    page = (REPOSITORY / "docs" / "metrics.md").read_text()
+    assert re.findall(r"^\| `scoring_.*$", page, re.MULTILINE) == rows
