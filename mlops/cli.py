@@ -32,6 +32,7 @@ COMMAND_MODULES = {
     "load": "mlops.load.commands",
     "names": "mlops.project.commands",
     "package": "mlops.package_commands",
+    "quality": "mlops.quality.commands",
     "rehearse": "mlops.rehearsal.commands",
     "rollback": "mlops.rollout.rollback_command",
     "rollout": "mlops.rollout.rollout_command",
