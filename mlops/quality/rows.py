@@ -18,8 +18,12 @@ from azureml_scoring.errors import StartupError
 from mlops import sample_file
 from mlops.cell_inference import parsed_cells
 
-REQUEST_COLUMNS = ("request_id", "correlationid")
+AZURE_COLUMN = "correlationid"
+REQUEST_COLUMNS = ("request_id", AZURE_COLUMN)
 """Ours, and that of Azure ML's data collector."""
+
+INDEXED = r"^(.+)_(\d{1,9})$"
+"""A row's id in a truth that was written for Azure ML's monitor: the request's, and the row."""
 
 PREDICTION, TRUTH = "prediction", "truth"
 
@@ -51,7 +55,11 @@ def _frame(file: Path, column: str, block: str | None) -> pd.DataFrame:
         if table[request].isna().any():
             raise StartupError(f"{file} has a row without {request}; leave such rows out.")
         frame["request"] = table[request].map(str)
-        frame["row"] = _places(file, table, frame)
+        indexed = frame["request"].str.extract(INDEXED)
+        if request == AZURE_COLUMN and "row" not in table and indexed.notna().all(axis=None):
+            frame["request"], frame["row"] = indexed[0], indexed[1].astype(int)
+        else:
+            frame["row"] = _places(file, table, frame)
     if "time" in table:
         frame["time"] = pd.to_datetime(table["time"], utc=True, errors="coerce", format="ISO8601")
     if block in table:

@@ -77,6 +77,13 @@ def test_each_form_of_predictions_finds_its_truth(tmp_path: Path, truth: Path, f
     assert both.notes == ()
 
 
+def test_truth_for_azures_own_monitor_finds_its_predictions(tmp_path: Path):
+    """There a row's id is the request's with the row's number."""
+    (tmp_path / "truth.csv").write_text("correlationid,truth\nr2_0,1\nr1_1,0\nr1_0,0\n")
+    predictions = lines(tmp_path / "p.jsonl", *FORMS["Azure ML's data collector"])
+    assert joined(predictions, tmp_path / "truth.csv").truths == [0, 0, 1]
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet", "jsonl"])
 def test_probabilities_are_read_from_each_kind_of_file(tmp_path: Path, kind: str):
     """A CSV has them as text; ids of digits stay what they are."""
