@@ -63,11 +63,12 @@ class Cell(NamedTuple):
 
 
 class FaultCount(NamedTuple):
-    """Requests whose value of a column has a fault, one of FAULTS."""
+    """Requests whose value of a column has a fault, one of FAULTS; ``of``: of so many."""
 
     column: str
     fault: str
     requests: float
+    of: float
 
 
 def watched(outcome: Outcome, at: float) -> Collected | Refused | None:
@@ -115,10 +116,7 @@ class DriftMonitor:
     def faults(self) -> Iterator[FaultCount]:
         """Yield the requests of each column by fault since the server's start."""
         if window := self._known_window():
-            counts = window.totals.tolist()
-            for column in self._columns:
-                for fault, requests in zip(column.faults, counts[column.fault_cells], strict=True):
-                    yield FaultCount(column.baseline.name, fault, requests)
+            yield from self._faults(window.totals)
 
     @property
     def score_limit(self) -> float:
@@ -131,6 +129,13 @@ class DriftMonitor:
             places = [*range(len(now) - 1), RARE_BIN]
             for place, count, rows in zip(places, now, column.then, strict=True):
                 yield Cell(column.baseline.name, place, count, int(rows))
+
+    def _faults(self, requests: np.ndarray) -> Iterator[FaultCount]:
+        counts = requests.tolist()
+        for column in self._columns:
+            of = sum(counts[column.cells])
+            for fault, faulty in zip(column.faults, counts[column.fault_cells], strict=True):
+                yield FaultCount(column.baseline.name, fault, faulty, of)
 
     def _take(self, requests: Sequence[Collected | Refused]) -> None:
         model = self._model()
@@ -190,6 +195,16 @@ class DriftMonitor:
                 model_version=version,
                 drift_bins=part,
                 drift_limit=round(self.score_limit, 3),
+            )
+        faults = [
+            (name, fault, round(requests, 2), round(of, 2))
+            for name, fault, requests, of in self._faults(finished)
+        ]
+        for start in range(0, len(faults), LOGGED_AT_ONCE):
+            log.event(
+                "Requests of the last hour whose values are missing, out of range or unseen.",
+                model_version=version,
+                data_faults=faults[start : start + LOGGED_AT_ONCE],
             )
         drifted = sorted(
             (

@@ -45,7 +45,7 @@ def exposition(monitor: DriftMonitor, version: str) -> str:
                     f'{{{of_version},feature="{_escaped(name)}",fault="{fault}"}}',
                     requests,
                 )
-                for name, fault, requests in monitor.faults()
+                for name, fault, requests, _ in monitor.faults()
             ),
         ),
         _family(

@@ -252,10 +252,15 @@ def test_each_hour_is_logged_once(board: Scoreboard, logged: pytest.LogCaptureFi
     clock[0] += HOUR_S
     for monitor in monitors:
         monitor.open_sink()(requests(drawn(1, seed=9)))
-    bins, drifted = logged.records
+    bins, faults, drifted = logged.records
     cells = bins.fields["drift_bins"]  # type: ignore[attr-defined]
     assert sum(requests for name, _, requests, _ in cells if name == "age") == 800
     assert sum(rows for name, _, _, rows in cells if name == "age") == 2000
+    assert [cell[:2] for cell in faults.fields["data_faults"]] == [  # type: ignore[attr-defined]
+        *(("age", "missing"), ("age", "out_of_range")),
+        *(("bmi", "missing"), ("bmi", "out_of_range")),
+    ]
+    assert {cell[3] for cell in faults.fields["data_faults"]} == {800}  # type: ignore[attr-defined]
     assert "bmi" in drifted.message
     assert drifted.message.index("bmi") < drifted.message.index("age")
 
