@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlops.quality.intervals import TAIL, Estimate, block_sums, left_out
+from mlops.quality.intervals import STANDARD_ERRORS, TAIL, Estimate, block_sums, left_out
 
 BINS, MIN_BIN_ROWS = 10, 20
 DRAWS = 4_000
@@ -78,5 +78,5 @@ def _expected_error(gaps: np.ndarray, covariance: np.ndarray) -> tuple[Estimate,
     signs = np.where(gaps < 0, -1.0, 1.0)
     value = float(np.abs(gaps).sum())
     below = float(np.quantile(by_chance, 1 - TAIL))
-    above = 1.96 * float(np.sqrt(signs @ covariance @ signs))
+    above = STANDARD_ERRORS * float(np.sqrt(signs @ covariance @ signs))
     return Estimate(value, max(0.0, value - below), value + above), float(by_chance.mean())

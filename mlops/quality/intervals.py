@@ -18,6 +18,8 @@ from scipy import special
 
 CONFIDENCE = 0.95
 TAIL = (1 - CONFIDENCE) / 2
+STANDARD_ERRORS = float(special.ndtri(1 - TAIL))
+"""How far the interval of a normal variable reaches to either side."""
 
 
 @dataclass(frozen=True)

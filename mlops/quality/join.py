@@ -28,14 +28,6 @@ class Joined:
     blocks: np.ndarray
     notes: tuple[str, ...]
 
-    def where(self, kept: np.ndarray) -> Joined:
-        return Joined(
-            [value for value, keep in zip(self.predictions, kept, strict=True) if keep],
-            [value for value, keep in zip(self.truths, kept, strict=True) if keep],
-            np.unique(self.blocks[kept], return_inverse=True)[1],
-            self.notes,
-        )
-
 
 def join(predictions: pd.DataFrame, truths: pd.DataFrame) -> Joined:
     """Join by request and row, or by line if neither has requests. Raises StartupError."""

@@ -35,7 +35,10 @@ class Verdict:
 
 
 def judge(joined: Joined, task: str | None, classes: Sequence[str]) -> Verdict:
-    """Raises StartupError if predictions and truths don't fit each other or the task."""
+    """Judge predictions, or say that there are too few.
+
+    Raises StartupError if predictions and truths don't fit each other or the task.
+    """
     task = task or task_of(joined)
     rows, blocks = len(joined.truths), int(joined.blocks.max()) + 1
     if rows < MIN_ROWS or blocks < MIN_BLOCKS:
@@ -69,6 +72,7 @@ def _beyond(name: str, figure: Estimate, limit: float) -> bool:
 
 
 def to_json(verdict: Verdict) -> dict[str, Any]:
+    """Return the figures, and the bins of the calibration curve in lists of one length."""
     quality = verdict.quality
     curve = quality.calibration if quality else None
     return {
@@ -76,23 +80,14 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
         "rows": verdict.rows,
         "blocks": verdict.blocks,
         "judged": quality is not None,
-        "figures": {name: vars(figure) for name, figure in quality.figures.items()}
-        if quality
-        else {},
-        "calibration": None
-        if curve is None
-        else {
+        "figures": {name: vars(one) for name, one in quality.figures.items()} if quality else {},
+        "calibration": curve
+        and {
             "chance": curve.chance,
-            "bins": [
-                dict(zip(("predicted", "happened", "standard_error", "rows"), bin_, strict=True))
-                for bin_ in zip(
-                    curve.predicted.tolist(),
-                    curve.happened.tolist(),
-                    curve.errors.tolist(),
-                    curve.rows.tolist(),
-                    strict=True,
-                )
-            ],
+            "predicted": curve.predicted.tolist(),
+            "happened": curve.happened.tolist(),
+            "standard_error": curve.errors.tolist(),
+            "rows": curve.rows.tolist(),
         },
         "notes": list(verdict.notes),
     }

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from mlops import output
 from mlops.quality.calibration import Calibration
+from mlops.quality.intervals import STANDARD_ERRORS
 from mlops.svg import picture
 
 COLOUR = "#1565c0"
@@ -29,7 +30,7 @@ def write(file: Path, curve: Calibration) -> None:
     axes.errorbar(
         curve.predicted,
         curve.happened,
-        1.96 * curve.errors,
+        STANDARD_ERRORS * curve.errors,
         fmt="o-",
         color=COLOUR,
         capsize=3,

@@ -64,7 +64,7 @@ def test_json_has_the_same_figures(folder: Path):
     assert (document["task"], document["rows"], document["judged"]) == ("classification", 800, True)
     accuracy = document["figures"]["accuracy"]
     assert accuracy["low"] < accuracy["value"] < accuracy["high"]
-    assert sum(one["rows"] for one in document["calibration"]["bins"]) == 800
+    assert sum(document["calibration"]["rows"]) == 800
 
 
 def test_a_passed_limit_is_the_exit_status(folder: Path):
