@@ -32,6 +32,7 @@ COMMAND_MODULES = {
     "load": "mlops.load.commands",
     "names": "mlops.project.commands",
     "package": "mlops.package_commands",
+    "quality": "mlops.quality.commands",
     "rehearse": "mlops.rehearsal.commands",
     "rollback": "mlops.rollout.rollback_command",
     "rollout": "mlops.rollout.rollout_command",
@@ -180,7 +181,7 @@ def score_(
 @main.command()
 @click.argument("paths", type=EXISTING, nargs=-1, metavar="[PATH]...")
 def check(paths: tuple[Path, ...]) -> None:
-    """Check the YAML of endpoints, deployments, environments and models, without Azure.
+    """Check the YAML of endpoints, deployments, environments, models and monitors, without Azure.
 
     PATH is a file, or a folder that is searched at any depth; the default is endpoints/. Each file
     is loaded as `az ml` loads it. Then rules find mistakes that Azure reports later or never, such

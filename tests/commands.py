@@ -32,6 +32,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "local-redis": {"parent": "1"},
     "names": {},
     "package": {"model": "raw/model.joblib", "sample": "rows.csv", "out": "out"},
+    "quality": {"predictions": "predictions.csv", "truth": "truth.csv"},
     "rehearse": {"out": "out"},
     "rollback": {"endpoint_name": "diabetes", "to": "blue", "out": "out"},
     "rollout": {

@@ -1,2 +1,2 @@
-"""Checks the YAML of endpoints, deployments, environments and models offline, minutes before Azure
-would report the same mistakes."""
+"""Checks the YAML of endpoints, deployments, environments, models and monitors offline, minutes
+before Azure would report the same mistakes."""

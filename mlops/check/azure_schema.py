@@ -41,6 +41,7 @@ def _messages(path: Path, kind: DocumentKind) -> Any:
         logging.getLogger("azure").setLevel(logging.CRITICAL)
         try:
             from azure.ai import ml
+            from azure.ai.ml.entities._load_functions import load_schedule
             from marshmallow import ValidationError
         except ImportError:
             raise StartupError(
@@ -53,6 +54,8 @@ def _messages(path: Path, kind: DocumentKind) -> Any:
             **dict.fromkeys(DEPLOYMENTS, ml.load_online_deployment),
             DocumentKind.ENVIRONMENT: ml.load_environment,
             DocumentKind.MODEL: ml.load_model,
+            # It checks the compute of a monitor only on the way to Azure.
+            DocumentKind.MONITOR: lambda path: load_schedule(path)._to_rest_object(),  # type: ignore[attr-defined]
         }
         try:
             loaders[kind](path)
@@ -60,7 +63,10 @@ def _messages(path: Path, kind: DocumentKind) -> Any:
             cause = error.__cause__ or error.__context__  # the outer error has only one text
             return cause.messages if isinstance(cause, ValidationError) else error.messages
         except Exception as error:  # a mistaken file may break their code anywhere
-            return str(error)
+            cause = error.__context__
+            while cause and not isinstance(getattr(cause, "messages", None), dict):
+                cause = cause.__context__
+            return cause.messages if isinstance(cause, ValidationError) else str(error)
         return []
 
 

@@ -19,6 +19,7 @@ class DocumentKind(StrEnum):
     KUBERNETES_DEPLOYMENT = "kubernetesOnlineDeployment"
     ENVIRONMENT = "environment"
     MODEL = "model"
+    MONITOR = "monitorSchedule"
 
 
 ENDPOINTS = (DocumentKind.MANAGED_ENDPOINT, DocumentKind.KUBERNETES_ENDPOINT)

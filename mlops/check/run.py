@@ -12,6 +12,7 @@ from mlops.check import (
     azure_schema,
     deployment,
     endpoint,
+    monitor,
     probes,
     script,
     variables,
@@ -36,6 +37,7 @@ RULES: Mapping[DocumentKind, Sequence[Rule]] = {
     **dict.fromkeys(DEPLOYMENTS, _DEPLOYMENT),
     DocumentKind.ENVIRONMENT: assets.ENVIRONMENT_RULES,
     DocumentKind.MODEL: assets.MODEL_RULES,
+    DocumentKind.MONITOR: monitor.RULES,
 }
 
 

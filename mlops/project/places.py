@@ -16,6 +16,9 @@ from mlops.project.project_file import Names
 
 Span = tuple[int, int]
 
+REFERENCES = ("model", "endpoint_deployment_id")
+"""Keys whose value refers to a model or to an endpoint."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -55,7 +58,7 @@ def content(path: Path) -> str | None:
 
 
 def _in_yaml(key: Key, text: str) -> Span | None:
-    """Find the value at ``key``, without quotes; in a reference to a registered model, its name.
+    """Find the value at ``key``, without quotes; in a reference, the name after ``azureml:``.
 
     JSON is YAML too.
     """
@@ -70,7 +73,7 @@ def _in_yaml(key: Key, text: str) -> Span | None:
         return None  # a block of text ends on another line
     quote = 1 if node.style else 0
     start, end = node.start_mark.index + quote, node.end_mark.index - quote
-    if key != ("model",):
+    if key[-1] not in REFERENCES:
         return start, end
     reference = re.compile(r"azureml:([^/:@\s]+)").match(text, start, end)
     return reference and reference.span(1)
@@ -96,6 +99,13 @@ WHERE = (
     _yaml("endpoints/online-endpoint.yml", "endpoint", "name"),
     _yaml("endpoints/*-deployment.yml", "endpoint", "endpoint_name"),
     _yaml("endpoints/*-deployment.yml", "model", "model"),
+    _yaml(
+        "endpoints/monitor.yml",
+        "endpoint",
+        "create_monitor",
+        "monitoring_target",
+        "endpoint_deployment_id",
+    ),
     _yaml("endpoints/autoscale.json", "endpoint", "parameters", "endpoint", "defaultValue"),
     _yaml("endpoints/kubernetes/online-endpoint.yml", "kubernetes_endpoint", "name"),
     _yaml("endpoints/kubernetes/*-deployment.yml", "kubernetes_endpoint", "endpoint_name"),

@@ -10,6 +10,8 @@ from mlops.check.document import read
 from mlops.check.kind import kind
 
 LONG = "a" * 33
+MONITOR = "monitor.yml"
+TARGET = "create_monitor.monitoring_target.endpoint_deployment_id"
 MISTAKES: list[tuple[str, str, object, str]] = [
     (ENDPOINT, "name", "my", "3 to 32 letters"),
     (ENDPOINT, "name", LONG, "3 to 32 letters"),
@@ -141,6 +143,9 @@ MISTAKES: list[tuple[str, str, object, str]] = [
     ("model.yml", "path", "../nowhere", "run `make artifact`"),
     ("model.yml", "path", GONE, "`mlops package`"),
     ("model.yml", "type", "mlflow_model", "write custom_model"),
+    (MONITOR, TARGET, "blue", "write azureml:ENDPOINT:DEPLOYMENT"),
+    (MONITOR, TARGET, f"azureml:{NAMES.endpoint}:red", f"write azureml:{NAMES.endpoint}:blue"),
+    (MONITOR, "create_monitor.colour", "red", "remove it or correct its spelling"),
     ("model.yml", "$schema", GONE, "NAME one of managedOnlineEndpoint"),
 ]
 

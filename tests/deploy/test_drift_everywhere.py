@@ -104,6 +104,25 @@ def test_a_version_is_not_judged_in_its_first_day(queries: dict[str, Query], pac
     assert not fires_on("InferenceDrift", query, tables, MIDNIGHT + 50 * HOUR)
 
 
+@pytest.mark.parametrize("pack", PACKS)
+def test_log_analytics_adds_up_the_faults_of_all_servers(queries: dict[str, Query], pack: str):
+    """In per cent of the last day's requests, the largest first."""
+    cells = [["age", "missing", 1.5, 50.0], ["city", "unseen", 10.0, 50.0]]
+    line = json.dumps(
+        {"level": "info", "message": "Faults.", "model_version": "v1", "data_faults": cells}
+    )
+    envelope = console_log if pack == "managed" else container_log
+    table = "AmlOnlineEndpointConsoleLog" if pack == "managed" else "ContainerLogV2"
+    logs = {table: envelope([line] * 60, moments(HOUR / 2, MIDNIGHT + HOUR / 4))}
+    query = queries[f"{pack}/InferenceDataFaults"]
+    found = Evaluator(workspace(**logs), MIDNIGHT + 30 * HOUR).run(query.tree)
+    assert [(row["Feature"], row["Fault"], row["Percent"]) for row in found] == [
+        ("city", "unseen", pytest.approx(20)),
+        ("age", "missing", pytest.approx(3)),
+    ]
+    assert found[0]["Requests"] == pytest.approx(48 * 10)
+
+
 def test_prometheus_finds_the_same(tmp_path: Path):
     """The alert fires where two pods' bins together have drifted, after a day and an hour."""
     series, alerts = [], []

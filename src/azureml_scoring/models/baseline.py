@@ -100,13 +100,13 @@ class Baseline:
                 return unseen + 1
             text = str(value)
             if text not in bin_of:
-                bin_of[text] = unseen if self._closed else self._group_of(text)
+                bin_of[text] = unseen if self.closed else self._group_of(text)
             return bin_of[text]
 
         return np.array([place(value) for value in column], dtype=np.int64)
 
     @property
-    def _closed(self) -> bool:
+    def closed(self) -> bool:
         """True if all values of the sample are known, so that another is a new one."""
         return not self.groups or bool(self.known)
 

@@ -38,6 +38,10 @@ lines of 16 KB."""
 RARE_BIN = -1
 """The number of the bin that holds what the sample has hardly any of."""
 
+FAULTS = ("missing", "out_of_range", "unseen")
+"""What is wrong with a value: there is none, the sample had none so small or so large, or the
+sample had no such category."""
+
 MOST_PER_SECOND = 500
 """How many requests of a second a worker looks at."""
 
@@ -56,6 +60,15 @@ class Cell(NamedTuple):
     bin: int
     requests: float
     rows: int
+
+
+class FaultCount(NamedTuple):
+    """Requests whose value of a column has a fault, one of FAULTS; ``of``: of so many."""
+
+    column: str
+    fault: str
+    requests: float
+    of: float
 
 
 def watched(outcome: Outcome, at: float) -> Collected | Refused | None:
@@ -100,6 +113,11 @@ class DriftMonitor:
         if window := self._known_window():
             yield from self._cells(window.totals)
 
+    def faults(self) -> Iterator[FaultCount]:
+        """Yield the requests of each column by fault since the server's start."""
+        if window := self._known_window():
+            yield from self._faults(window.totals)
+
     @property
     def score_limit(self) -> float:
         return score_limit(max(1, len(self._columns)), STREAM_LEVEL)
@@ -111,6 +129,13 @@ class DriftMonitor:
             places = [*range(len(now) - 1), RARE_BIN]
             for place, count, rows in zip(places, now, column.then, strict=True):
                 yield Cell(column.baseline.name, place, count, int(rows))
+
+    def _faults(self, requests: np.ndarray) -> Iterator[FaultCount]:
+        counts = requests.tolist()
+        for column in self._columns:
+            of = sum(counts[column.cells])
+            for fault, faulty in zip(column.faults, counts[column.fault_cells], strict=True):
+                yield FaultCount(column.baseline.name, fault, faulty, of)
 
     def _take(self, requests: Sequence[Collected | Refused]) -> None:
         model = self._model()
@@ -142,19 +167,18 @@ class DriftMonitor:
             weights *= window.first_times(checksums, model.most_row_share)
             X = np.concatenate([request.batch.X for request in full]).T
             for column, values in zip(of_features, X, strict=False):
-                counts[column.cells] += column.count(values, weights)
+                column.add(counts, values, weights)
             for name, answers, theirs in _answers(full, weights) if len(of_answers) else ():
                 for column in of_answers:
                     if column.baseline.name == name:
-                        counts[column.cells] += column.count(answers, theirs)
+                        column.add(counts, answers, theirs)
         if refused:
             # Their rows are not known; equally long bodies are taken for the same.
             checksums = [crc32(repr(request).encode()) for request in refused]
             weights = window.first_times(checksums, model.most_row_share).astype(float)
             for request, weight in zip(refused, weights, strict=True):
                 if request.feature < len(of_features):
-                    column = of_features[request.feature]
-                    counts[column.cells] += column.count([None], np.array([weight]))
+                    of_features[request.feature].add(counts, [None], np.array([weight]))
         return counts
 
     def _log(self, finished: np.ndarray, version: str) -> None:
@@ -171,6 +195,16 @@ class DriftMonitor:
                 model_version=version,
                 drift_bins=part,
                 drift_limit=round(self.score_limit, 3),
+            )
+        faults = [
+            (name, fault, round(requests, 2), round(of, 2))
+            for name, fault, requests, of in self._faults(finished)
+        ]
+        for start in range(0, len(faults), LOGGED_AT_ONCE):
+            log.event(
+                "Requests of the last hour whose values are missing, out of range or unseen.",
+                model_version=version,
+                data_faults=faults[start : start + LOGGED_AT_ONCE],
             )
         drifted = sorted(
             (
@@ -196,7 +230,7 @@ class DriftMonitor:
         baselines = (*model.baselines, *model.answer_baselines)
         if self._window is None and baselines:
             self._columns = watched_columns(baselines)
-            width = self._columns[-1].cells.stop
+            width = self._columns[-1].fault_cells.stop
             file = self._board.beside("drift", DriftWindow.size(width))
             self._window = DriftWindow(file, width)
         return self._window
@@ -206,16 +240,23 @@ class DriftMonitor:
 class WatchedColumn:
     """``then``: the baseline's rows by bin, the rare bins together as the last. ``cells``: the
     place of these bins among those of all columns. ``bin_of``: bin of the baseline -> one of
-    them."""
+    them. ``fault_cells``: the places behind them, one for each of ``faults``. ``fault_of``: bin of
+    the baseline -> one of ``faults``, or behind the last if there is nothing wrong."""
 
     baseline: Baseline
     then: Sequence[float]
     cells: slice
     bin_of: np.ndarray
+    faults: Sequence[str]
+    fault_cells: slice
+    fault_of: np.ndarray
 
-    def count(self, values: Sequence[Any], weights: np.ndarray) -> np.ndarray:
-        bins = self.bin_of[self.baseline.places(values)]
-        return np.bincount(bins, weights, minlength=len(self.then))
+    def add(self, counts: np.ndarray, values: Sequence[Any], weights: np.ndarray) -> None:
+        """Add values to the counts of all columns."""
+        bins, faults = self.baseline.places(values), len(self.faults)
+        counts[self.cells] += np.bincount(self.bin_of[bins], weights, minlength=len(self.then))
+        by_fault = np.bincount(self.fault_of[bins], weights, minlength=faults + 1)
+        counts[self.fault_cells] += by_fault[:faults]
 
 
 def watched_columns(baselines: Sequence[Baseline]) -> Sequence[WatchedColumn]:
@@ -224,9 +265,32 @@ def watched_columns(baselines: Sequence[Baseline]) -> Sequence[WatchedColumn]:
     for baseline in baselines:
         then, common = pooled(baseline, baseline.counts), common_bins(baseline)
         bin_of = np.where(common, np.cumsum(common) - 1, common.sum())
-        columns.append(WatchedColumn(baseline, then, slice(start, start + len(then)), bin_of))
-        start += len(then)
+        fault_bins = _fault_bins(baseline)
+        fault_of = np.full(baseline.bins, len(fault_bins))
+        for place, bins in enumerate(fault_bins.values()):
+            fault_of[bins] = place
+        end = start + len(then)
+        behind = slice(end, end + len(fault_bins))
+        columns.append(
+            WatchedColumn(
+                baseline, then, slice(start, end), bin_of, [*fault_bins], behind, fault_of
+            )
+        )
+        start = behind.stop
     return columns
+
+
+def _fault_bins(baseline: Baseline) -> dict[str, list[int]]:
+    """Return the baseline's bins of each fault that its column can have."""
+    missing, out_of_range, unseen = FAULTS
+    last = baseline.bins - 1
+    bins = {missing: [last]}
+    if baseline.values is None:
+        if outer := [place for place in {0, last - 1} if not baseline.counts[place]]:
+            bins[out_of_range] = outer
+    elif baseline.closed:
+        bins[unseen] = [last - 1]
+    return bins
 
 
 def _checksums(request: Collected) -> Iterator[int]:

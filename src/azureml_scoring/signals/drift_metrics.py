@@ -37,6 +37,18 @@ def exposition(monitor: DriftMonitor, version: str) -> str:
             ((labels, cell.rows) for labels, cell in cells),
         ),
         _family(
+            "scoring_data_faults_total",
+            "counter",
+            "Requests whose value of a column is missing, out of the sample's range, or unseen.",
+            (
+                (
+                    f'{{{of_version},feature="{_escaped(name)}",fault="{fault}"}}',
+                    requests,
+                )
+                for name, fault, requests, _ in monitor.faults()
+            ),
+        ),
+        _family(
             "scoring_drift_score_limit",
             "gauge",
             "Standard score above which a column has drifted by more than chance.",

@@ -209,6 +209,38 @@ def test_metrics_hold_the_bins_of_any_number_of_columns(board: Scoreboard):
     assert families["scoring_drift_score_limit"][0].value == pytest.approx(4.5, abs=0.2)
 
 
+def test_what_is_wrong_with_values_is_told_by_column(board: Scoreboard):
+    """Missing values, those out of the sample's range and unseen categories are counted apart, in
+    requests; a column has only the faults that it can have."""
+    ages, cities = drawn(1000)[:, 0].tolist(), ["Bern", "Rome"] * 500
+    known = SimpleNamespace(
+        baselines=(
+            Baseline.of("age", ages, numeric=True),
+            Baseline.of("city", cities, numeric=False),
+        ),
+        answer_baselines=(),
+        most_row_share=1.0,
+    )
+    monitor = DriftMonitor(board, lambda: known)
+    rows = [[0.1, "Bern"], [1e9, "Oslo"], [-1e9, None], [float("nan"), "Rome"]]
+    take = monitor.open_sink()
+    take([request(np.array([row], dtype=object)) for row in rows for _ in range(5)])
+    take([request(np.array(rows, dtype=object)), Refused(0, 20)])
+    assert {(count.column, count.fault): count.requests for count in monitor.faults()} == {
+        ("age", "missing"): 6.25,
+        ("age", "out_of_range"): 10.5,
+        ("city", "missing"): 5.25,
+        ("city", "unseen"): 5.25,
+    }
+    (family,) = (
+        family
+        for family in text_string_to_metric_families(exposition(monitor, "v1"))
+        if family.name == "scoring_data_faults"
+    )
+    labels = {"model_version": "v1", "feature": "city", "fault": "unseen"}
+    assert [one.value for one in family.samples if one.labels == labels] == [5.25]
+
+
 def test_each_hour_is_logged_once(board: Scoreboard, logged: pytest.LogCaptureFixture):
     """One worker logs the bins, for queries over all servers, and names what has drifted."""
     clock, known = [NOON], model()
@@ -220,10 +252,15 @@ def test_each_hour_is_logged_once(board: Scoreboard, logged: pytest.LogCaptureFi
     clock[0] += HOUR_S
     for monitor in monitors:
         monitor.open_sink()(requests(drawn(1, seed=9)))
-    bins, drifted = logged.records
+    bins, faults, drifted = logged.records
     cells = bins.fields["drift_bins"]  # type: ignore[attr-defined]
     assert sum(requests for name, _, requests, _ in cells if name == "age") == 800
     assert sum(rows for name, _, _, rows in cells if name == "age") == 2000
+    assert [cell[:2] for cell in faults.fields["data_faults"]] == [  # type: ignore[attr-defined]
+        *(("age", "missing"), ("age", "out_of_range")),
+        *(("bmi", "missing"), ("bmi", "out_of_range")),
+    ]
+    assert {cell[3] for cell in faults.fields["data_faults"]} == {800}  # type: ignore[attr-defined]
     assert "bmi" in drifted.message
     assert drifted.message.index("bmi") < drifted.message.index("age")
 

@@ -26,6 +26,10 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     frame.columns = ["a", "b"]
     support.packaged(estimator, frame, folder)
     frame.to_csv(folder / "rows.csv", index=False)
+    for name in ("prediction", "truth"):
+        rows = "".join(f"r{row},{row % 7 * 0.5}\n" for row in range(300))
+        file = folder / {"prediction": "predictions.csv", "truth": "truth.csv"}[name]
+        file.write_text(f"request_id,{name}\n{rows}")
     (folder / "green.yml").write_text(GREEN)
     (folder / "load.csv").write_text("seconds,requests_per_second\n0,5\n60,5\n")
     (folder / "page.md").write_text(f"{BEGIN}{END}")

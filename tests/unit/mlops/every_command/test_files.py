@@ -27,7 +27,9 @@ READ: dict[str, Sequence[str]] = {
     "model_dir": FOLDER,
     "page": ("x.md",),
     "paths": ("x.yml", "folder/x.yml"),
+    "predictions": ROWS,
     "sample": ROWS,
+    "truth": ROWS,
     "code": ("own/steps.py",),
     "requirements": ("requirements.txt",),
 }

@@ -20,6 +20,7 @@ FILES = {
     ("drift", "plot"): ("drift.svg", "drift.png"),
     ("environment", "out"): ("requirements.txt", "conda.yml"),
     ("load", "out"): ("report.html", "requests.csv", "figures.json"),
+    ("quality", "plot"): ("calibration.svg", "calibration.png"),
     ("rehearse", "out"): (
         "good.html",
         "good/journal.jsonl",
@@ -32,7 +33,7 @@ FILES = {
     ("simulate", "out"): ("simulation.svg", "summary.csv", "seconds.csv"),
     ("slo", "out"): ("report.html", "requests.csv", "figures.json", "one-1.log", "two-3.log"),
 }
-"""For each option the files written below it; for ``drift --plot`` it is the file itself."""
+"""For each option the files written below it; for ``--plot`` it is the file itself."""
 CHANGED = {"rollback": {"to": "green"}}
 """These give the command something to do."""
 UNFAILING = {"rollback"}

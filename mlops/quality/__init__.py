@@ -1,0 +1,1 @@
+"""``mlops quality``: how good predictions were, once the truth is known."""
