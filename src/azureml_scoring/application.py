@@ -35,9 +35,10 @@ from azureml_scoring.shared.cache_counts import CacheCounts
 from azureml_scoring.shared.scoreboard import Scoreboard
 from azureml_scoring.signals import data_sinks, tracing
 from azureml_scoring.signals.data_collection import DataCollection, collected
-from azureml_scoring.signals.drift import MOST_PER_SECOND, DriftMonitor, watched
+from azureml_scoring.signals.drift import MOST_PER_SECOND, DriftMonitor
 from azureml_scoring.signals.health import Health, RequestCounter
 from azureml_scoring.signals.metrics import Metrics
+from azureml_scoring.signals.request_bins import watched
 from azureml_scoring.signals.request_log import RequestLog
 
 RESERVED_THREADS = 4

@@ -19,9 +19,10 @@ from azureml_scoring.models.drift_rule import MIN_DRIFT, MIN_JUDGED_ROWS
 from azureml_scoring.request import Outcome
 from azureml_scoring.shared.scoreboard import Scoreboard
 from azureml_scoring.signals.data_collection import Collected
-from azureml_scoring.signals.drift import DriftMonitor, Refused, watched
+from azureml_scoring.signals.drift import DriftMonitor
 from azureml_scoring.signals.drift_metrics import exposition
 from azureml_scoring.signals.drift_window import HOUR_S, WINDOW_HOURS
+from azureml_scoring.signals.request_bins import Refused, watched
 
 NOON = 1_800_000_000.0 // HOUR_S * HOUR_S
 

@@ -24,9 +24,10 @@ from azureml_scoring.shared.measures import (
     Measures,
 )
 from azureml_scoring.shared.scoreboard import Scoreboard
-from azureml_scoring.signals.drift import Cell, DriftMonitor
+from azureml_scoring.signals.drift import DriftMonitor
 from azureml_scoring.signals.health import RequestCounter
 from azureml_scoring.signals.metrics import Metrics
+from azureml_scoring.signals.watched_columns import Cell, FaultCount
 from places import REPOSITORY
 
 FORK = multiprocessing.get_context("fork")
@@ -206,6 +207,7 @@ def test_the_page_of_metrics_is_the_code(board: Scoreboard):
     drift = SimpleNamespace(
         drifts=lambda: [("age", SimpleNamespace(index=0.1))],
         cells=lambda: [Cell("age", 0, 1, 1)],
+        faults=lambda: [FaultCount("age", "missing", 1, 1)],
         score_limit=3.0,
     )
     rows = []
