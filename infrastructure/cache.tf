@@ -58,6 +58,12 @@ resource "azurerm_redis_cache" "classic" {
   redis_configuration {
     maxmemory_policy = "allkeys-lru"
   }
+
+  # Azure Managed Redis chooses its own time.
+  patch_schedule {
+    day_of_week    = var.maintenance_window.day
+    start_hour_utc = var.maintenance_window.hour
+  }
 }
 
 # Lets Azure ML's own network reach a private Redis.

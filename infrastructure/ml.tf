@@ -38,6 +38,7 @@ resource "azurerm_container_registry" "main" {
   data_endpoint_enabled         = var.private_network_enabled
   retention_policy_in_days      = var.private_network_enabled ? 30 : null # of images without a tag
   public_network_access_enabled = local.public_access
+  export_policy_enabled         = local.public_access # else images could be copied out past the network
   tags                          = local.tags
 }
 

@@ -255,6 +255,17 @@ variable "aks_authorized_ip_ranges" {
   }
 }
 
+variable "aks_log_categories" {
+  description = "Logs of the cluster's control plane that are kept. kube-audit and kube-apiserver are the largest, kube-audit-admin is kube-audit without reads; charged by GB."
+  type        = set(string)
+  default     = ["cloud-controller-manager", "cluster-autoscaler", "guard", "kube-audit-admin", "kube-controller-manager"]
+
+  validation {
+    condition     = length(setsubtract(var.aks_log_categories, ["cloud-controller-manager", "cluster-autoscaler", "guard", "kube-apiserver", "kube-audit", "kube-audit-admin", "kube-controller-manager", "kube-scheduler"])) == 0
+    error_message = "aks_log_categories must be of cloud-controller-manager, cluster-autoscaler, guard, kube-apiserver, kube-audit, kube-audit-admin, kube-controller-manager and kube-scheduler."
+  }
+}
+
 variable "aks_fqdn_policies" {
   description = "Policies by names, for kubernetes/components/fqdn-egress: Advanced Container Networking Services, charged by node."
   type        = bool
@@ -278,6 +289,26 @@ variable "workload" {
   validation {
     condition     = alltrue([for name in values(var.workload) : can(regex("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", name))])
     error_message = "workload needs names of Kubernetes: up to 63 lower-case letters, digits and dashes."
+  }
+}
+
+variable "maintenance_window" {
+  description = "When Azure may upgrade the cluster, and patch a classic Redis: a day of the week, the hour in UTC it begins at, and how many hours it lasts."
+  type = object({
+    day   = string
+    hour  = number
+    hours = number
+  })
+  default = { day = "Sunday", hour = 1, hours = 6 }
+
+  validation {
+    condition     = contains(["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"], var.maintenance_window.day)
+    error_message = "maintenance_window needs a day such as Sunday."
+  }
+
+  validation {
+    condition     = var.maintenance_window.hour >= 0 && var.maintenance_window.hour <= 23 && var.maintenance_window.hours >= 4 && var.maintenance_window.hours <= 24 && floor(var.maintenance_window.hour) == var.maintenance_window.hour && floor(var.maintenance_window.hours) == var.maintenance_window.hours
+    error_message = "maintenance_window needs a whole hour of 0 to 23, and 4 to 24 whole hours."
   }
 }
 
@@ -434,6 +465,23 @@ variable "alert_webhooks" {
     condition     = alltrue([for address in values(var.alert_webhooks) : startswith(address, "https://")])
     error_message = "alert_webhooks must be https addresses."
   }
+}
+
+variable "monthly_budget" {
+  description = "What the resource group may cost in a month, in the currency of the bill: alert_emails and alert_webhooks hear of 80 % spent and of 100 % forecast. Nothing is stopped; null is none."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = try(var.monthly_budget > 0, var.monthly_budget == null)
+    error_message = "monthly_budget must be above 0."
+  }
+}
+
+variable "locks_enabled" {
+  description = "Nobody deletes the vault, the storage or the logs by hand."
+  type        = bool
+  default     = false
 }
 
 variable "runbook_url" {

@@ -126,6 +126,8 @@ mock_provider "azapi" {
   }
 }
 
+mock_provider "time" {}
+
 variables {
   subscription_id          = "00000000-0000-0000-0000-000000000000"
   environment              = "test"
@@ -143,6 +145,10 @@ run "nothing_but_the_endpoint" {
   assert {
     condition     = output.gateway_url == null && output.cluster == null && output.redis_environment == {}
     error_message = "What is not made has no output."
+  }
+  assert {
+    condition     = length(azurerm_monitor_metric_alert.capacity) + length(azurerm_consumption_budget_resource_group.main) + length(azurerm_management_lock.main) == 0
+    error_message = "Nothing of the platform is watched or locked that nobody asked for."
   }
   assert {
     condition     = toset([for rule in keys(azurerm_monitor_scheduled_query_rules_alert_v2.log) : rule if !endswith(rule, "-managed")]) == toset(["LogQuotaReached-workspace"]) && contains(keys(azurerm_monitor_scheduled_query_rules_alert_v2.log), "InferenceSilent-managed")
@@ -288,6 +294,55 @@ run "large_traffic_and_a_probe" {
   assert {
     condition     = one(azurerm_monitor_metric_alert.probe[0].application_insights_web_test_location_availability_criteria).failed_location_count == 3
     error_message = "Three of five places make an outage."
+  }
+}
+
+run "the_platform_is_watched" {
+  command = plan
+
+  variables {
+    enable_aks_deployment = true
+    enable_api_management = true
+    enable_redis_cache    = true
+    api_management_sku    = "StandardV2_1"
+    monthly_budget        = 1000
+    locks_enabled         = true
+  }
+
+  assert {
+    condition = { for part, rule in azurerm_monitor_metric_alert.capacity : part => "${one(rule.criteria).metric_name} ${one(rule.criteria).aggregation}" } == {
+      redis        = "serverLoad Maximum"
+      gateway      = "CpuPercent_Gateway Average"
+      nodes-cpu    = "node_cpu_usage_percentage Average"
+      nodes-memory = "node_memory_working_set_percentage Average"
+      nodes-disk   = "node_disk_usage_percentage Average"
+      pods-waiting = "cluster_autoscaler_unschedulable_pods_count Average"
+    }
+    error_message = "Redis, the gateway and the nodes are watched by metrics that they have."
+  }
+  assert {
+    condition     = toset([for name in ["nodes-cpu", "nodes-memory", "nodes-disk"] : one(one(azurerm_monitor_metric_alert.capacity[name].criteria).dimension).name]) == toset(["node"]) && length(one(azurerm_monitor_metric_alert.capacity["pods-waiting"].criteria).dimension) == 0
+    error_message = "Each node is judged by itself."
+  }
+  assert {
+    condition     = azurerm_consumption_budget_resource_group.main[0].amount == 1000 && endswith(one(azurerm_consumption_budget_resource_group.main[0].time_period).start_date, "-01T00:00:00Z") && { for one in azurerm_consumption_budget_resource_group.main[0].notification : one.threshold_type => one.threshold } == { Actual = 80, Forecasted = 100 }
+    error_message = "Who gets alerts hears of the budget before it is spent."
+  }
+  assert {
+    condition     = toset(keys(azurerm_management_lock.main)) == toset(["logs", "storage", "vault"])
+    error_message = "What can't be made again can't be deleted by hand; deployments can, as a rollout does."
+  }
+  assert {
+    condition     = toset(keys(azurerm_monitor_diagnostic_setting.audit)) == toset(["redis", "registry", "storage", "workspace"]) && endswith(azurerm_monitor_diagnostic_setting.audit["storage"].target_resource_id, "/blobServices/default")
+    error_message = "Who changes models, images and blobs is logged."
+  }
+  assert {
+    condition     = azurerm_kubernetes_cluster.main[0].maintenance_window_node_os[0].day_of_week == "Sunday" && azurerm_kubernetes_cluster.main[0].maintenance_window_auto_upgrade[0].start_time == "01:00"
+    error_message = "Nodes are drained in the window only."
+  }
+  assert {
+    condition     = toset([for log in azurerm_monitor_diagnostic_setting.cluster[0].enabled_log : log.category]) == var.aks_log_categories
+    error_message = "The control plane's logs are those of the variable."
   }
 }
 
@@ -459,6 +514,10 @@ run "everything_in_a_private_network" {
   assert {
     condition     = !azurerm_key_vault.main.public_network_access_enabled && !azurerm_storage_account.main.public_network_access_enabled && !azurerm_container_registry.main.public_network_access_enabled && !azurerm_machine_learning_workspace.main.public_network_access_enabled && azurerm_managed_redis.main[0].public_network_access == "Disabled" && azurerm_kubernetes_cluster.main[0].private_cluster_enabled
     error_message = "None of them answers on a public address."
+  }
+  assert {
+    condition     = !azurerm_container_registry.main.export_policy_enabled
+    error_message = "No image is copied out past the network."
   }
   assert {
     condition     = azurerm_virtual_network_peering.to_agents[0].remote_virtual_network_id == var.agents_network_id && azurerm_virtual_network_peering.from_agents[0].resource_group_name == "rg-agents" && azurerm_virtual_network_peering.from_agents[0].virtual_network_name == "vnet-agents"

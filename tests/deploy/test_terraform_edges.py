@@ -17,6 +17,17 @@ HUB = f"/subscriptions/{SUBSCRIPTION}/{NETWORK}"
 PUBLISHER = {"name": "Test", "email": "test@example.com"}
 NODES = {"vm_size": "Standard_D4ds_v5", "minimum": 1, "maximum": 1}
 
+WINDOW = {"day": "Monday", "hour": 0, "hours": 4}
+WRONG_WINDOWS: list[dict[str, Any]] = [
+    {"day": "monday"},
+    {"hour": 24},
+    {"hour": -1},
+    {"hour": 0.5},
+    {"hours": 3},
+    {"hours": 25},
+    {"hours": 4.5},
+]
+
 
 def nodes(least: float, **others: Any) -> tuple[list[Any], list[Any]]:
     """Accepted and refused pools of a cluster. ``least``: the fewest nodes."""
@@ -67,6 +78,11 @@ EDGES: dict[str, tuple[list[Any], list[Any]]] = {
         [["203.0.113.7/32"], ["203.0.0.0/8"]],
         [["0.0.0.0/0"], ["0.0.0.0/1", "128.0.0.0/1"], ["203.0.113.7"], ["::/0"], ["a"]],
     ),
+    "aks_log_categories": ([[], ["guard", "kube-audit"]], [["kube_audit"], [""]]),
+    "maintenance_window": (
+        [WINDOW, WINDOW | {"hour": 23, "hours": 24}],
+        [WINDOW | one for one in WRONG_WINDOWS],
+    ),
     "workload": (
         [{"namespace": "a", "service_account": "a" * 63}],
         [
@@ -94,6 +110,7 @@ EDGES: dict[str, tuple[list[Any], list[Any]]] = {
     "probe_request": ([None], ["endpoints/sample-request.json", "{"]),
     "alert_emails": ([[], ["a@b.c"]], [["a"], ["a@b"], ["a b@c.d"]]),
     "alert_webhooks": ([{}, {"a": "https://b"}], [{"a": "http://b"}]),
+    "monthly_budget": ([None, 0.5], [0, -1]),
     "runbook_url": (
         ["docs/runbook.md", "https://a/b"],
         ["http://a", "https://a#b", "docs/other.md", ""],

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-ARGUMENT = re.compile(r"(\w+_)?ids|\w+_id|scopes?|assignable_scopes|action_groups")
+ARGUMENT = re.compile(r"(\w+_)?ids|\w+_id|scopes?|assignable_scopes|\w+_groups")
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 RESOURCE = re.compile(
     rf"/subscriptions/{GUID.pattern}(/resourceGroups/[^/]+)?"
@@ -17,6 +17,7 @@ RESOURCE = re.compile(
 LEARNING = "Microsoft.MachineLearningServices/workspaces"
 LOGS = "Microsoft.OperationalInsights/workspaces"
 NETWORK = "Microsoft.Network/virtualNetworks"
+GROUP = "a group or a subscription"
 
 TYPES = {
     "action_group_id": "Microsoft.Insights/actionGroups",
@@ -30,6 +31,7 @@ TYPES = {
         LEARNING
     ),
     "component_id": "Microsoft.Insights/components",
+    "contact_groups": "Microsoft.Insights/actionGroups",
     "container_registry_id": "Microsoft.ContainerRegistry/registries",
     "data_collection_endpoint_id": "Microsoft.Insights/dataCollectionEndpoints",
     "data_collection_rule_id": "Microsoft.Insights/dataCollectionRules",
@@ -46,6 +48,7 @@ TYPES = {
     "private_dns_zone_id": "Microsoft.Network/privateDnsZones",
     "private_dns_zone_ids": "Microsoft.Network/privateDnsZones",
     "remote_virtual_network_id": NETWORK,
+    "resource_group_id": GROUP,
     "role_definition_id": "Microsoft.Authorization/roleDefinitions",
     "storage_account_id": "Microsoft.Storage/storageAccounts",
     "subnet_id": f"{NETWORK}/subnets",
@@ -105,5 +108,5 @@ def _problem(kind: str, argument: str, value: str) -> str | None:
 
 def _type(found: re.Match[str]) -> str:
     if found["namespace"] is None:
-        return "a group or a subscription"
+        return GROUP
     return "/".join([found["namespace"], *found["path"].split("/")[1::2]])

@@ -16,7 +16,7 @@ READING = hcl2.SerializationOptions(strip_string_quotes=True, with_comments=Fals
 
 REFERENCE = re.compile(
     r"(?<![\w.])(?:(?P<kind>var|local)\.(?P<name>\w+)|"
-    r"(?P<data>data\.)?(?P<type>(?:azurerm|azapi)_\w+|terraform_data)\.(?P<label>\w+)(?:\[[^][]*\])?(?:\.(?P<attribute>\w+))?)"
+    r"(?P<data>data\.)?(?P<type>(?:azurerm|azapi|time)_\w+|terraform_data)\.(?P<label>\w+)(?:\[[^][]*\])?(?:\.(?P<attribute>\w+))?)"
 )
 
 
