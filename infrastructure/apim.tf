@@ -98,6 +98,7 @@ resource "azurerm_api_management_api_policy" "inference" {
   resource_group_name = azurerm_resource_group.main.name
   xml_content = templatefile("${path.module}/policies/api.xml", {
     allowed_origins = join("", [for origin in local.policy_origins : "<origin>${origin}</origin>"])
+    front_door_id   = var.front_door_id == null ? "" : var.front_door_id
   })
 
   depends_on = [azurerm_api_management_backend.scoring, azurerm_api_management_policy_fragment.main]

@@ -366,6 +366,17 @@ variable "cors_allowed_origins" {
   }
 }
 
+variable "front_door_id" {
+  description = "Requests are taken from this Front Door only: the output front_door_id of global/. Null is from anywhere."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.front_door_id == null || can(regex("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", var.front_door_id))
+    error_message = "front_door_id must be a GUID in lower case; `terraform -chdir=infrastructure/global output front_door_id` prints it."
+  }
+}
+
 # Redis.
 
 variable "redis_tier" {

@@ -297,6 +297,37 @@ run "large_traffic_and_a_probe" {
   }
 }
 
+run "a_region_behind_front_door" {
+  command = plan
+
+  variables {
+    enable_api_management = true
+    front_door_id         = "00000000-0000-0000-0000-000000000020"
+    probe_request         = "{\"data\": [[\"<&\", 2]]}"
+  }
+
+  assert {
+    condition     = strcontains(azurerm_api_management_api_policy.inference[0].xml_content, "<value>00000000-0000-0000-0000-000000000020</value>")
+    error_message = "The gateway takes requests of this Front Door."
+  }
+  assert {
+    condition     = toset([for header in one(azurerm_application_insights_standard_web_test.score[0].request).header : header.name]) == toset(["Content-Type", "Ocp-Apim-Subscription-Key", "X-Azure-FDID"])
+    error_message = "The probe of this region is let in beside it."
+  }
+  assert {
+    condition     = !azurerm_api_management_api.health[0].subscription_required && azurerm_api_management_api.health[0].path == "health" && azurerm_api_management_api_operation.health[0].method == "GET"
+    error_message = "Front Door asks for GET /health without a key."
+  }
+  assert {
+    condition     = strcontains(azurerm_api_management_api_policy.health[0].xml_content, "<set-body>{\"data\": [[\"&lt;&amp;\", 2]]}</set-body>")
+    error_message = "Health is the answer to the probe, which stands in XML."
+  }
+  assert {
+    condition     = output.gateway_host == "apim.azure-api.net"
+    error_message = "Front Door needs the gateway's host."
+  }
+}
+
 run "the_platform_is_watched" {
   command = plan
 

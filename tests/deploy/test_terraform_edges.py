@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from terraform.module import INFRASTRUCTURE, Module
+import pytest
+
+from terraform.module import INFRASTRUCTURE, ROOTS, Module
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 NETWORK = "resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/vnet"
+GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers"
 HUB = f"/subscriptions/{SUBSCRIPTION}/{NETWORK}"
 PUBLISHER = {"name": "Test", "email": "test@example.com"}
 NODES = {"vm_size": "Standard_D4ds_v5", "minimum": 1, "maximum": 1}
@@ -101,6 +104,7 @@ EDGES: dict[str, tuple[list[Any], list[Any]]] = {
         [[], ["https://a.example.com:8443"]],
         [["*"], ["https://a/b"], ["https://a/"], ["a.example.com"], ["https://@(1)"]],
     ),
+    "front_door_id": ([None, SUBSCRIPTION], ["", SUBSCRIPTION[:-1], "afd-scoring-global"]),
     "redis_tier": (["managed", "classic"], ["Managed", ""]),
     "redis_signing_key": (["x" * 16], ["x" * 15, ""]),
     "managed_redis_sku": (["Balanced_B0", "MemoryOptimized_M20"], ["Balanced_B50", "Balanced_B2"]),
@@ -146,6 +150,36 @@ EDGES: dict[str, tuple[list[Any], list[Any]]] = {
 }
 """Accepted and refused values of each variable that has rules, one at a time."""
 
+REGION = {"gateway_host": "apim-scoring-prod-1a2b3.azure-api.net"}
+GLOBAL_EDGES: dict[str, tuple[list[Any], list[Any]]] = {
+    "subscription_id": EDGES["subscription_id"],
+    "project": EDGES["project"],
+    "regions": (
+        [
+            {"westeurope": REGION | {"weight": 1}},
+            {"westeurope": REGION | {"weight": 1000}, "eastus2": REGION | {"enabled": False}},
+        ],
+        [
+            {},
+            {"West Europe": REGION},
+            {"westeurope": {"gateway_host": "https://a.azure-api.net"}},
+            {"westeurope": {"gateway_host": "apim"}},
+            {"westeurope": REGION | {"weight": 0}},
+            {"westeurope": REGION | {"weight": 1001}},
+            {"westeurope": REGION | {"weight": 0.5}},
+            {"westeurope": REGION | {"enabled": False}},
+        ],
+    ),
+    "action_group_ids": ([[], [f"{GROUP}/Microsoft.Insights/actionGroups/ag"]], [["ag"]]),
+    "waf_mode": (["Prevention", "Detection"], ["prevention", ""]),
+    "log_analytics_workspace_id": (
+        [None, f"{GROUP}/Microsoft.OperationalInsights/workspaces/log"],
+        ["log", SUBSCRIPTION, f"{GROUP}/Microsoft.Insights/components/appi"],
+    ),
+    "model_registry_user_ids": ([[], [SUBSCRIPTION]], [["someone@example.com"], [""]]),
+}
+"""The same of ``infrastructure/global/``."""
+
 COMBINATIONS: list[tuple[dict[str, Any], str | None]] = [
     ({"project": "abcdefghi", "environment": "abcde"}, None),
     ({"project": "abcdefghi", "environment": "abcdef"}, "environment"),
@@ -176,20 +210,22 @@ def run(name: str, values: Mapping[str, Any], refused: str | None) -> dict[str, 
     return {name: {"command": "plan", "variables": values, **expected}}
 
 
-def test_variables_are_refused_at_their_edges(tmp_path: Path):
+@pytest.mark.parametrize("root", ROOTS, ids=lambda root: root.name)
+def test_variables_are_refused_at_their_edges(tmp_path: Path, root: Path):
     """Terraform accepts each value at a limit and refuses each past it. A variable's rules need no
     provider, so they are tried apart from the rest."""
-    with_rules = {
-        name for name, body in Module(INFRASTRUCTURE).variables().items() if "validation" in body
-    }
-    assert with_rules == EDGES.keys()
-    tried = [({name: value}, None) for name, (good, _) in EDGES.items() for value in good]
-    tried += [({name: value}, name) for name, (_, bad) in EDGES.items() for value in bad]
-    tried += COMBINATIONS
+    one_region = root == INFRASTRUCTURE
+    edges = EDGES if one_region else GLOBAL_EDGES
+    with_rules = {name for name, body in Module(root).variables().items() if "validation" in body}
+    assert with_rules == edges.keys()
+    tried = [({name: value}, None) for name, (good, _) in edges.items() for value in good]
+    tried += [({name: value}, name) for name, (_, bad) in edges.items() for value in bad]
+    tried += COMBINATIONS if one_region else []
     runs = [run(f"r{number}", *one) for number, one in enumerate(tried)]
-    shutil.copy(INFRASTRUCTURE / "variables.tf", tmp_path)
+    shutil.copy(root / "variables.tf", tmp_path)
     (tmp_path / "tests").mkdir()
-    defaults = {"subscription_id": SUBSCRIPTION, "environment": "test"}
+    needed = {"environment": "test"} if one_region else {"regions": {"westeurope": REGION}}
+    defaults = {"subscription_id": SUBSCRIPTION, **needed}
     (tmp_path / "tests" / "edges.tftest.json").write_text(
         json.dumps({"variables": defaults, "run": runs})
     )

@@ -17,6 +17,7 @@ RESOURCE = re.compile(
 LEARNING = "Microsoft.MachineLearningServices/workspaces"
 LOGS = "Microsoft.OperationalInsights/workspaces"
 NETWORK = "Microsoft.Network/virtualNetworks"
+FRONT_DOOR = "Microsoft.Cdn/profiles"
 GROUP = "a group or a subscription"
 
 TYPES = {
@@ -30,6 +31,14 @@ TYPES = {
     "azurerm_machine_learning_workspace_network_outbound_rule_private_endpoint.workspace_id": (
         LEARNING
     ),
+    "cdn_frontdoor_domain_id": f"{FRONT_DOOR}/afdEndpoints",
+    "cdn_frontdoor_endpoint_id": f"{FRONT_DOOR}/afdEndpoints",
+    "cdn_frontdoor_firewall_policy_id": (
+        "Microsoft.Network/frontDoorWebApplicationFirewallPolicies"
+    ),
+    "cdn_frontdoor_origin_group_id": f"{FRONT_DOOR}/originGroups",
+    "cdn_frontdoor_origin_ids": f"{FRONT_DOOR}/originGroups/origins",
+    "cdn_frontdoor_profile_id": FRONT_DOOR,
     "component_id": "Microsoft.Insights/components",
     "contact_groups": "Microsoft.Insights/actionGroups",
     "container_registry_id": "Microsoft.ContainerRegistry/registries",
@@ -44,7 +53,6 @@ TYPES = {
     "managed_redis_id": "Microsoft.Cache/redisEnterprise",
     "monitor_account_id": "Microsoft.Monitor/accounts",
     "network_security_group_id": "Microsoft.Network/networkSecurityGroups",
-    "parent_id": LEARNING,
     "private_dns_zone_id": "Microsoft.Network/privateDnsZones",
     "private_dns_zone_ids": "Microsoft.Network/privateDnsZones",
     "remote_virtual_network_id": NETWORK,
@@ -85,15 +93,17 @@ def refused(kind: str, body: Mapping[str, Any], schema: Mapping[str, Any]) -> It
             continue
         given = body.get(name)
         for value in given if isinstance(given, list) else [given]:
-            if isinstance(value, str) and (problem := _problem(kind, name, value)):
+            if isinstance(value, str) and (problem := _problem(kind, name, value, body)):
                 yield f"{kind}.{name}: {problem}: {value!r}"
     for name, nested in schema.get("block_types", {}).items():
         for one in body.get(name) or ():
             yield from refused(kind, one, nested["block"])
 
 
-def _problem(kind: str, argument: str, value: str) -> str | None:
+def _problem(kind: str, argument: str, value: str, body: Mapping[str, Any]) -> str | None:
     wanted = TYPES.get(f"{kind}.{argument}", TYPES.get(argument))
+    if argument == "parent_id":
+        wanted = _parent(str(body.get("type", "")))
     if wanted is None and argument in OTHERS:
         return None
     if argument in GUIDS:
@@ -104,6 +114,12 @@ def _problem(kind: str, argument: str, value: str) -> str | None:
     if found is None:
         return "not a resource id"
     return None if wanted in (None, _type(found)) else f"an id of {_type(found)}, not {wanted}"
+
+
+def _parent(resource_type: str) -> str:
+    """Return the type of the resource, with its version, that one of azapi lies in."""
+    parent = resource_type.partition("@")[0].rpartition("/")[0]
+    return parent if "/" in parent else GROUP
 
 
 def _type(found: re.Match[str]) -> str:

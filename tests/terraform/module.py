@@ -12,6 +12,9 @@ from typing import Any
 import hcl2
 
 INFRASTRUCTURE = Path(__file__).parents[2] / "infrastructure"
+ROOTS = (INFRASTRUCTURE, INFRASTRUCTURE / "global")
+"""One region, and what regions share."""
+
 READING = hcl2.SerializationOptions(strip_string_quotes=True, with_comments=False)
 
 REFERENCE = re.compile(

@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from terraform.module import INFRASTRUCTURE, Module
+from terraform.module import ROOTS, Module
 from terraform.schema import SNAPSHOT
 
 OF_EVERY_RESOURCE = {
@@ -165,7 +165,7 @@ def version(packages: Path, provider: str) -> str:
 
 def main() -> None:
     packages = Path(sys.argv[1])
-    used = Module(INFRASTRUCTURE).blocks().values()
+    used = [block for root in ROOTS for block in Module(root).blocks().values()]
     providers: dict[str, Any] = {}
     for provider, address in PROVIDERS.items():
         modules = packages / f"cdktn_provider_{provider}"
@@ -194,7 +194,9 @@ def main() -> None:
             }
     text = json.dumps({"provider_schemas": providers}, sort_keys=True)
     # One type a line, so that a change shows.
-    SNAPSHOT.write_text(re.sub(r'("(?:azurerm|azapi|time)_\w+": \{"attributes")', r"\n\1", text) + "\n")
+    SNAPSHOT.write_text(
+        re.sub(r'("(?:azurerm|azapi|time)_\w+": \{"attributes")', r"\n\1", text) + "\n"
+    )
 
 
 if __name__ == "__main__":
