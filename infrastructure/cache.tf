@@ -15,6 +15,22 @@ resource "azurerm_managed_redis" "main" {
   public_network_access     = var.private_network_enabled ? "Disabled" : "Enabled"
   tags                      = local.tags
 
+  dynamic "identity" {
+    for_each = local.own_key
+    content {
+      type         = "UserAssigned"
+      identity_ids = [identity.value.identity_id]
+    }
+  }
+
+  dynamic "customer_managed_key" {
+    for_each = local.own_key
+    content {
+      key_vault_key_id          = customer_managed_key.value.key_id
+      user_assigned_identity_id = customer_managed_key.value.identity_id
+    }
+  }
+
   default_database {
     client_protocol   = "Encrypted"         # TLS 1.2 or later; there is no plain port
     clustering_policy = "EnterpriseCluster" # one address for any client; OSSCluster needs one that follows MOVED

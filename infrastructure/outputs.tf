@@ -72,6 +72,11 @@ output "registry" {
   value       = azurerm_container_registry.main.login_server
 }
 
+output "registry_id" {
+  description = "image_registry_id of a second region, whose nodes then pull from this one's registry."
+  value       = azurerm_container_registry.main.id
+}
+
 output "cluster" {
   description = "The AKS cluster's name; null without it."
   value       = one(azurerm_kubernetes_cluster.main[*].name)

@@ -48,6 +48,12 @@ mock_provider "azurerm" {
   mock_resource "azurerm_network_security_group" {
     defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Network/networkSecurityGroups/nsg" }
   }
+  mock_resource "azurerm_public_ip" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Network/publicIPAddresses/ip" }
+  }
+  mock_resource "azurerm_nat_gateway" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Network/natGateways/nat" }
+  }
   mock_resource "azurerm_private_dns_zone" {
     defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Network/privateDnsZones/zone" }
   }
@@ -325,6 +331,72 @@ run "a_region_behind_front_door" {
   assert {
     condition     = output.gateway_host == "apim.azure-api.net"
     error_message = "Front Door needs the gateway's host."
+  }
+}
+
+run "a_second_region_pulls_images_from_the_first" {
+  command = plan
+
+  variables {
+    enable_aks_deployment   = true
+    private_network_enabled = true
+    agents_subnet           = {}
+    registry_replicas       = ["swedencentral"]
+    image_registry_id       = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-other/providers/Microsoft.ContainerRegistry/registries/crother"
+  }
+
+  assert {
+    condition     = [for replica in azurerm_container_registry.main.georeplications : replica.location] == ["swedencentral"] && azurerm_container_registry.main.sku == "Premium"
+    error_message = "The registry has a copy in the other region."
+  }
+  assert {
+    condition     = azurerm_role_assignment.kubelet_images[0].scope == var.image_registry_id && azurerm_private_endpoint.main["images"].private_service_connection[0].private_connection_resource_id == var.image_registry_id
+    error_message = "Nodes may pull from the other registry, and reach it privately."
+  }
+  assert {
+    condition     = !contains(keys(azurerm_role_assignment.workspace_approves), "images")
+    error_message = "The workspace gets no right on another region's registry."
+  }
+}
+
+run "everything_stays_in_the_network" {
+  command = plan
+
+  variables {
+    enable_api_management   = true
+    enable_redis_cache      = true
+    private_network_enabled = true
+    api_management_sku      = "StandardV2_1"
+    gateway_in_network      = true
+    agents_subnet           = { delegation = "Microsoft.DevOpsInfrastructure/pools" }
+    approved_outbound_hosts = ["pypi.org", "*.anaconda.org"]
+    customer_managed_key = {
+      key_id             = "https://kv-keys.vault.azure.net/keys/scoring/0123456789abcdef0123456789abcdef"
+      vault_id           = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-keys/providers/Microsoft.KeyVault/vaults/kv-keys"
+      identity_id        = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-keys/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-keys"
+      identity_client_id = "00000000-0000-0000-0000-000000000021"
+    }
+  }
+
+  assert {
+    condition     = azurerm_machine_learning_workspace.main.managed_network[0].isolation_mode == "AllowOnlyApprovedOutbound" && { for host, rule in azurerm_machine_learning_workspace_network_outbound_rule_fqdn.approved : host => rule.name } == { "*.anaconda.org" = "any-anaconda-org", "pypi.org" = "pypi-org" }
+    error_message = "Azure ML's own network reaches what was approved, and nothing else."
+  }
+  assert {
+    condition     = azurerm_api_management.main[0].virtual_network_type == "External" && length(azurerm_api_management.main[0].virtual_network_configuration) == 1 && azurerm_subnet.main["gateway"].delegation[0].service_delegation[0].name == "Microsoft.Web/serverFarms"
+    error_message = "API Management has a leg in the network."
+  }
+  assert {
+    condition     = azurerm_subnet.main["agents"].delegation[0].service_delegation[0].name == "Microsoft.DevOpsInfrastructure/pools" && keys(azurerm_subnet_nat_gateway_association.way_out) == ["agents", "gateway"]
+    error_message = "Agents have a subnet with a way out."
+  }
+  assert {
+    condition     = toset([azurerm_storage_account.main.customer_managed_key[0].key_vault_key_id, azurerm_managed_redis.main[0].customer_managed_key[0].key_vault_key_id, azurerm_machine_learning_workspace.main.encryption[0].key_id, azurerm_container_registry.main.encryption[0].key_vault_key_id]) == toset([var.customer_managed_key.key_id])
+    error_message = "All that keeps data is encrypted with the key."
+  }
+  assert {
+    condition     = azurerm_machine_learning_workspace.main.identity[0].type == "SystemAssigned, UserAssigned"
+    error_message = "The workspace keeps its own identity beside that of the key."
   }
 }
 

@@ -20,6 +20,12 @@ HUB = f"/subscriptions/{SUBSCRIPTION}/{NETWORK}"
 PUBLISHER = {"name": "Test", "email": "test@example.com"}
 NODES = {"vm_size": "Standard_D4ds_v5", "minimum": 1, "maximum": 1}
 
+KEY = {
+    "key_id": f"https://kv.vault.azure.net/keys/scoring/{'0' * 32}",
+    "vault_id": f"{GROUP}/Microsoft.KeyVault/vaults/kv",
+    "identity_id": f"{GROUP}/Microsoft.ManagedIdentity/userAssignedIdentities/id",
+    "identity_client_id": SUBSCRIPTION,
+}
 WINDOW = {"day": "Monday", "hour": 0, "hours": 4}
 WRONG_WINDOWS: list[dict[str, Any]] = [
     {"day": "monday"},
@@ -55,6 +61,22 @@ EDGES: dict[str, tuple[list[Any], list[Any]]] = {
         [{"cost centre": "x" * 256}, {f"t{n}": "" for n in range(47)}],
         [{"a/b": ""}, {"a": "x" * 257}, {"x" * 129: ""}, {f"t{n}": "" for n in range(48)}],
     ),
+    "registry_replicas": ([[], ["northeurope"]], [["westeurope"], ["North Europe"]]),
+    "image_registry_id": (
+        [None, f"{GROUP}/Microsoft.ContainerRegistry/registries/cr"],
+        ["cr", HUB],
+    ),
+    "customer_managed_key": (
+        [None, KEY],
+        [
+            KEY | {"key_id": "https://kv.vault.azure.net/keys/scoring"},
+            KEY | {"vault_id": "kv"},
+            KEY | {"identity_id": SUBSCRIPTION},
+        ],
+    ),
+    "approved_outbound_hosts": ([None], [[], ["https://pypi.org"], ["pypi"]]),
+    "gateway_in_network": ([False], [True]),
+    "agents_subnet": ([None, {}, {"delegation": "Microsoft.DevOpsInfrastructure/pools"}], []),
     "endpoint_name": (
         ["abc", "a" * 32, "a-1-b"],
         ["ab", "a" * 33, "1abc", "a--b", "abc-", "a_bc"],
@@ -180,6 +202,9 @@ GLOBAL_EDGES: dict[str, tuple[list[Any], list[Any]]] = {
 }
 """The same of ``infrastructure/global/``."""
 
+NETWORKS = {"id": HUB, "endpoints_subnet_id": f"{HUB}/subnets/a"}
+PRIVATE = {"private_network_enabled": True, "agents_network_id": HUB}
+GATEWAY = {"enable_api_management": True, "api_publisher": PUBLISHER}
 COMBINATIONS: list[tuple[dict[str, Any], str | None]] = [
     ({"project": "abcdefghi", "environment": "abcde"}, None),
     ({"project": "abcdefghi", "environment": "abcdef"}, "environment"),
@@ -193,6 +218,13 @@ COMBINATIONS: list[tuple[dict[str, Any], str | None]] = [
     ),
     ({"private_network_enabled": True}, "agents_network_id"),
     ({"private_network_enabled": True, "agents_network_id": HUB}, None),
+    ({"private_network_enabled": True, "agents_subnet": {}}, None),
+    ({"agents_subnet": {}, "existing_network": NETWORKS}, "agents_subnet"),
+    (PRIVATE | {"approved_outbound_hosts": ["pypi.org", "*.anaconda.org"]}, None),
+    (PRIVATE | {"approved_outbound_hosts": ["https://pypi.org"]}, "approved_outbound_hosts"),
+    (PRIVATE | {"gateway_in_network": True}, "gateway_in_network"),
+    (PRIVATE | GATEWAY | {"gateway_in_network": True}, "gateway_in_network"),
+    (PRIVATE | GATEWAY | {"gateway_in_network": True, "api_management_sku": "StandardV2_1"}, None),
     (
         {
             "enable_aks_deployment": True,

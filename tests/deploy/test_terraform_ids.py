@@ -36,6 +36,11 @@ def problems(kind: str, body: dict[str, Any]) -> list[str]:
         ("azurerm_role_assignment", {"principal_id": "someone@example.com"}, "not a GUID"),
         ("azurerm_role_assignment", {"scope": "rg"}, "not a resource id"),
         (
+            "azurerm_managed_redis",
+            {"customer_managed_key": [{"key_vault_key_id": "scoring"}]},
+            "not a key",
+        ),
+        (
             "azapi_resource",
             {
                 "type": "Microsoft.MachineLearningServices/workspaces/onlineEndpoints@1",

@@ -28,6 +28,7 @@ TYPES = {
     "application_insights_id": "Microsoft.Insights/components",
     "azurerm_api_management_subscription.product_id": "Microsoft.ApiManagement/service/products",
     "azurerm_application_insights.workspace_id": LOGS,
+    "azurerm_machine_learning_workspace_network_outbound_rule_fqdn.workspace_id": LEARNING,
     "azurerm_machine_learning_workspace_network_outbound_rule_private_endpoint.workspace_id": (
         LEARNING
     ),
@@ -52,7 +53,9 @@ TYPES = {
     "machine_learning_workspace_id": LEARNING,
     "managed_redis_id": "Microsoft.Cache/redisEnterprise",
     "monitor_account_id": "Microsoft.Monitor/accounts",
+    "nat_gateway_id": "Microsoft.Network/natGateways",
     "network_security_group_id": "Microsoft.Network/networkSecurityGroups",
+    "public_ip_address_id": "Microsoft.Network/publicIPAddresses",
     "private_dns_zone_id": "Microsoft.Network/privateDnsZones",
     "private_dns_zone_ids": "Microsoft.Network/privateDnsZones",
     "remote_virtual_network_id": NETWORK,
@@ -82,6 +85,9 @@ ANY = {
 
 GUIDS = {"admin_group_object_ids", "client_id", "object_id", "principal_id", "tenant_id"}
 
+KEYS = {"key_id", "key_vault_key_id"}
+"""Addresses of keys in a vault."""
+
 OTHERS = {"operation_id", "product_id", "source_id"}
 """Names of things in API Management, and a workbook's source: an id in lower case."""
 
@@ -106,6 +112,8 @@ def _problem(kind: str, argument: str, value: str, body: Mapping[str, Any]) -> s
         wanted = _parent(str(body.get("type", "")))
     if wanted is None and argument in OTHERS:
         return None
+    if argument in KEYS:
+        return None if re.fullmatch(r"https://[^/]+/keys/[^/]+(/[^/]+)?", value) else "not a key"
     if argument in GUIDS:
         return None if GUID.fullmatch(value) else "not a GUID"
     if wanted is None and argument not in ANY:
