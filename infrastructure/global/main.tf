@@ -13,6 +13,20 @@ locals {
   })
 }
 
+# As in the root above: a plan on the state of a region is refused, which would end all of that region.
+resource "terraform_data" "environment" {
+  input = local.name
+
+  lifecycle {
+    ignore_changes = [input]
+
+    postcondition {
+      condition     = self.output == local.name
+      error_message = "This state is that of ${self.output}, not of ${local.name}. Run `terraform -chdir=infrastructure/global init -reconfigure -backend-config=key=${local.name}.tfstate` first."
+    }
+  }
+}
+
 resource "azurerm_resource_group" "main" {
   name     = "rg-${local.name}"
   location = local.location
@@ -21,4 +35,6 @@ resource "azurerm_resource_group" "main" {
   lifecycle {
     ignore_changes = [location] # another first region does not move it
   }
+
+  depends_on = [terraform_data.environment]
 }

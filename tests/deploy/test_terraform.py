@@ -209,7 +209,7 @@ def test_terraform_tests_are_readable(path: Path):
         for variables in body.get("variables", []):
             assert {name for name in variables if not name.startswith("__")} <= declared.keys()
     assert {body["command"] for _, body in runs} == (
-        {"apply", "plan"} if path.name == "apply.tftest.hcl" else {"plan"}
+        {"apply", "plan"} if path.name in ("apply.tftest.hcl", "state.tftest.hcl") else {"plan"}
     )
 
 
