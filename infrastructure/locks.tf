@@ -1,9 +1,8 @@
-# Against a deletion by hand. Only on what can't be made again, and not on the workspace: its lock would hold for deployments
-# too, which a rollout deletes.
+# Against a deletion by hand. A lock holds for all that lies in a resource, so there is none on the workspace, where a rollout
+# deletes deployments, nor on Log Analytics, where an apply replaces saved searches; Azure keeps both for 14 days.
 
 resource "azurerm_management_lock" "main" {
   for_each = var.locks_enabled ? {
-    logs    = azurerm_log_analytics_workspace.main.id
     storage = azurerm_storage_account.main.id
     vault   = azurerm_key_vault.main.id
   } : {}

@@ -535,7 +535,7 @@ variable "monthly_budget" {
 }
 
 variable "locks_enabled" {
-  description = "Nobody deletes the vault, the storage or the logs by hand."
+  description = "Nobody deletes the vault or the storage by hand."
   type        = bool
   default     = false
 }

@@ -432,8 +432,8 @@ run "the_platform_is_watched" {
     error_message = "Who gets alerts hears of the budget before it is spent."
   }
   assert {
-    condition     = toset(keys(azurerm_management_lock.main)) == toset(["logs", "storage", "vault"])
-    error_message = "What can't be made again can't be deleted by hand; deployments can, as a rollout does."
+    condition     = toset(keys(azurerm_management_lock.main)) == toset(["storage", "vault"])
+    error_message = "What can't be made again can't be deleted by hand; deployments and saved searches can, as a rollout and an apply do."
   }
   assert {
     condition     = toset(keys(azurerm_monitor_diagnostic_setting.audit)) == toset(["redis", "registry", "storage", "workspace"]) && endswith(azurerm_monitor_diagnostic_setting.audit["storage"].target_resource_id, "/blobServices/default")
