@@ -195,9 +195,11 @@ manifests: ## what kubectl renders of kubernetes/, for the tests to compare with
 
 terraform: ## check and test infrastructure/ with the real providers (needs terraform and its registry)
 	@terraform -chdir=infrastructure fmt -check -recursive
-	@terraform -chdir=infrastructure init -backend=false -input=false $(if $(wildcard infrastructure/.terraform.lock.hcl),-lockfile=readonly)
-	@terraform -chdir=infrastructure validate
-	@terraform -chdir=infrastructure test
+	@for root in infrastructure infrastructure/global; do \
+	  locked=; test ! -e $$root/.terraform.lock.hcl || locked=-lockfile=readonly; \
+	  terraform -chdir=$$root init -backend=false -input=false $$locked && terraform -chdir=$$root validate \
+	    && terraform -chdir=$$root test || exit 1; \
+	done
 
 rollout: $(TESTING) ## roll out to TO=blue|green, step by step (needs Azure); ROLLOUT_OPTIONS='--hold 10'
 	@exec $(BIN)/mlops rollout endpoints/$(TO)-deployment.yml --artifact artifact $(ROLLOUT_OPTIONS)

@@ -101,6 +101,32 @@ resource "azurerm_kubernetes_cluster" "main" {
     msi_auth_for_monitoring_enabled = true
   }
 
+  # Upgrades of Kubernetes and of the nodes' images drain nodes.
+  maintenance_window_auto_upgrade {
+    frequency   = "Weekly"
+    interval    = 1
+    day_of_week = var.maintenance_window.day
+    start_time  = format("%02d:00", var.maintenance_window.hour)
+    utc_offset  = "+00:00"
+    duration    = var.maintenance_window.hours
+  }
+
+  maintenance_window_node_os {
+    frequency   = "Weekly"
+    interval    = 1
+    day_of_week = var.maintenance_window.day
+    start_time  = format("%02d:00", var.maintenance_window.hour)
+    utc_offset  = "+00:00"
+    duration    = var.maintenance_window.hours
+  }
+
+  # A node that only runs agents of the platform is empty. Pods get their own terminationGracePeriodSeconds, 75, and no more
+  # than this.
+  auto_scaler_profile {
+    ignore_daemonsets_utilization_enabled = true
+    max_graceful_termination_sec          = "120"
+  }
+
   # Without it an apply turns managed Prometheus off.
   dynamic "monitor_metrics" {
     for_each = var.aks_managed_prometheus ? [1] : []
@@ -200,15 +226,10 @@ resource "azurerm_monitor_diagnostic_setting" "cluster" {
   log_analytics_workspace_id     = azurerm_log_analytics_workspace.main.id
   log_analytics_destination_type = "Dedicated"
 
-  enabled_log {
-    category = "kube-audit-admin"
-  }
-
-  enabled_log {
-    category = "cluster-autoscaler"
-  }
-
-  enabled_log {
-    category = "guard"
+  dynamic "enabled_log" {
+    for_each = var.aks_log_categories
+    content {
+      category = enabled_log.value
+    }
   }
 }

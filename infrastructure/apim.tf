@@ -10,13 +10,21 @@ resource "azurerm_api_management" "main" {
   #checkov:skip=CKV_AZURE_174:Clients come from the internet
   count = var.enable_api_management ? 1 : 0
 
-  name                = local.names.api_management
-  location            = azurerm_resource_group.main.location
-  resource_group_name = azurerm_resource_group.main.name
-  sku_name            = var.api_management_sku
-  publisher_name      = var.api_publisher.name
-  publisher_email     = var.api_publisher.email
-  tags                = local.tags
+  name                 = local.names.api_management
+  location             = azurerm_resource_group.main.location
+  resource_group_name  = azurerm_resource_group.main.name
+  sku_name             = var.api_management_sku
+  publisher_name       = var.api_publisher.name
+  publisher_email      = var.api_publisher.email
+  virtual_network_type = var.gateway_in_network ? "External" : "None" # clients come from the internet in both
+  tags                 = local.tags
+
+  dynamic "virtual_network_configuration" {
+    for_each = var.gateway_in_network ? [azurerm_subnet.main["gateway"].id] : []
+    content {
+      subnet_id = virtual_network_configuration.value
+    }
+  }
 
   identity {
     type = "SystemAssigned"
@@ -98,6 +106,7 @@ resource "azurerm_api_management_api_policy" "inference" {
   resource_group_name = azurerm_resource_group.main.name
   xml_content = templatefile("${path.module}/policies/api.xml", {
     allowed_origins = join("", [for origin in local.policy_origins : "<origin>${origin}</origin>"])
+    front_door_id   = var.front_door_id == null ? "" : var.front_door_id
   })
 
   depends_on = [azurerm_api_management_backend.scoring, azurerm_api_management_policy_fragment.main]

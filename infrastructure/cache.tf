@@ -15,6 +15,22 @@ resource "azurerm_managed_redis" "main" {
   public_network_access     = var.private_network_enabled ? "Disabled" : "Enabled"
   tags                      = local.tags
 
+  dynamic "identity" {
+    for_each = local.own_key
+    content {
+      type         = "UserAssigned"
+      identity_ids = [identity.value.identity_id]
+    }
+  }
+
+  dynamic "customer_managed_key" {
+    for_each = local.own_key
+    content {
+      key_vault_key_id          = customer_managed_key.value.key_id
+      user_assigned_identity_id = customer_managed_key.value.identity_id
+    }
+  }
+
   default_database {
     client_protocol   = "Encrypted"         # TLS 1.2 or later; there is no plain port
     clustering_policy = "EnterpriseCluster" # one address for any client; OSSCluster needs one that follows MOVED
@@ -57,6 +73,12 @@ resource "azurerm_redis_cache" "classic" {
 
   redis_configuration {
     maxmemory_policy = "allkeys-lru"
+  }
+
+  # Azure Managed Redis chooses its own time.
+  patch_schedule {
+    day_of_week    = var.maintenance_window.day
+    start_hour_utc = var.maintenance_window.hour
   }
 }
 

@@ -123,6 +123,15 @@ resource "azurerm_user_assigned_identity" "kubelet" {
   tags                = local.tags
 }
 
+resource "azurerm_role_assignment" "kubelet_images" {
+  count = var.enable_aks_deployment && var.image_registry_id != null ? 1 : 0
+
+  scope                = var.image_registry_id
+  role_definition_name = "AcrPull"
+  principal_id         = azurerm_user_assigned_identity.kubelet[0].principal_id
+  principal_type       = "ServicePrincipal"
+}
+
 resource "azurerm_role_assignment" "kubelet_registry" {
   count = var.enable_aks_deployment ? 1 : 0
 

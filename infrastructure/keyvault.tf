@@ -25,6 +25,14 @@ resource "azurerm_role_assignment" "secrets_officer" {
   principal_id         = data.azurerm_client_config.current.object_id
 }
 
+# A role holds some time after it is assigned.
+resource "time_sleep" "secrets_officer" {
+  count = length(azurerm_role_assignment.secrets_officer)
+
+  create_duration = "60s"
+  triggers        = { role = azurerm_role_assignment.secrets_officer[0].id }
+}
+
 # In a private network a secret is written through the vault's private endpoint, from the agents' network.
 #
 # value_wo is not kept in the state. The key itself still is, as an attribute of the classic cache: guard the state, or
@@ -40,7 +48,7 @@ resource "azurerm_key_vault_secret" "redis" {
   content_type     = "text/plain"
 
   depends_on = [
-    azurerm_role_assignment.secrets_officer,
+    time_sleep.secrets_officer,
     azurerm_private_endpoint.main,
     azurerm_private_dns_zone_virtual_network_link.main,
     azurerm_private_dns_zone_virtual_network_link.agents,
@@ -60,7 +68,7 @@ resource "azurerm_key_vault_secret" "signing" {
   content_type     = "text/plain"
 
   depends_on = [
-    azurerm_role_assignment.secrets_officer,
+    time_sleep.secrets_officer,
     azurerm_private_endpoint.main,
     azurerm_private_dns_zone_virtual_network_link.main,
     azurerm_private_dns_zone_virtual_network_link.agents,

@@ -30,6 +30,26 @@ locals {
   # As GatewayFailing on the log, which is minutes late, and silent where nothing is logged.
   gateway_alert = { name = "GatewayFailing", severity = 1 }
 
+  # Clients see nothing yet.
+  capacity_alert = { name = "PlatformBusy", severity = 3 }
+
+  # A full cache is no fault: it makes room by itself.
+  capacity_metrics = merge(
+    { for redis in azurerm_managed_redis.main : "redis" => { resource = redis.id, namespace = "Microsoft.Cache/redisEnterprise", metric = "serverLoad", aggregation = "Maximum", above = 95, each = null } },
+    { for redis in azurerm_redis_cache.classic : "redis" => { resource = redis.id, namespace = "Microsoft.Cache/Redis", metric = "serverLoad", aggregation = "Maximum", above = 95, each = null } },
+    { for gateway in azurerm_api_management.main : "gateway" => { resource = gateway.id, namespace = "Microsoft.ApiManagement/service", metric = local.api_management_v2 ? "CpuPercent_Gateway" : "Capacity", aggregation = "Average", above = 80, each = null } },
+    merge([
+      for cluster in azurerm_kubernetes_cluster.main : {
+        for part, rule in {
+          nodes-cpu    = { metric = "node_cpu_usage_percentage", above = 95, each = "node" }
+          nodes-memory = { metric = "node_memory_working_set_percentage", above = 95, each = "node" }
+          nodes-disk   = { metric = "node_disk_usage_percentage", above = 80, each = "node" }
+          pods-waiting = { metric = "cluster_autoscaler_unschedulable_pods_count", above = 0, each = null }
+        } : part => merge(rule, { resource = cluster.id, namespace = "Microsoft.ContainerService/managedClusters", aggregation = "Average" })
+      }
+    ]...),
+  )
+
   # Three of five places: one that can't reach Azure is no outage.
   probe_alert = { name = "InferenceProbeFailing", severity = 1, failed_places = 3 }
 }
@@ -100,5 +120,41 @@ resource "azurerm_monitor_metric_alert" "gateway" {
   action {
     action_group_id    = azurerm_monitor_action_group.main.id
     webhook_properties = { runbook_url = "${var.runbook_url}#${lower(local.gateway_alert.name)}" }
+  }
+}
+
+resource "azurerm_monitor_metric_alert" "capacity" {
+  for_each = local.capacity_metrics
+
+  name                = "${local.capacity_alert.name}-${each.key}-${local.name}"
+  description         = "${each.value.metric} is above ${each.value.above}. ${var.runbook_url}#${lower(local.capacity_alert.name)}"
+  resource_group_name = azurerm_resource_group.main.name
+  scopes              = [each.value.resource]
+  severity            = local.capacity_alert.severity
+  frequency           = "PT5M"
+  window_size         = "PT30M"
+  tags                = local.tags
+
+  criteria {
+    metric_namespace       = each.value.namespace
+    metric_name            = each.value.metric
+    aggregation            = each.value.aggregation
+    operator               = "GreaterThan"
+    threshold              = each.value.above
+    skip_metric_validation = true
+
+    dynamic "dimension" {
+      for_each = compact([each.value.each])
+      content {
+        name     = dimension.value
+        operator = "Include"
+        values   = ["*"]
+      }
+    }
+  }
+
+  action {
+    action_group_id    = azurerm_monitor_action_group.main.id
+    webhook_properties = { runbook_url = "${var.runbook_url}#${lower(local.capacity_alert.name)}" }
   }
 }

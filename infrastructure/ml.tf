@@ -1,7 +1,7 @@
 resource "azurerm_storage_account" "main" {
   #checkov:skip=CKV_AZURE_206:Over three zones; models can be registered again in another region
   #checkov:skip=CKV_AZURE_33:No queue is used
-  #checkov:skip=CKV2_AZURE_1:Encrypted with Microsoft's keys; a key of one's own is a decision for who has to manage it
+  #checkov:skip=CKV2_AZURE_1:Encrypted with Microsoft's keys; customer_managed_key is a decision for who has to manage it
   name                            = local.names.storage
   location                        = azurerm_resource_group.main.location
   resource_group_name             = azurerm_resource_group.main.name
@@ -19,26 +19,70 @@ resource "azurerm_storage_account" "main" {
     }
   }
 
+  dynamic "identity" {
+    for_each = local.own_key
+    content {
+      type         = "UserAssigned"
+      identity_ids = [identity.value.identity_id]
+    }
+  }
+
+  dynamic "customer_managed_key" {
+    for_each = local.own_key
+    content {
+      key_vault_key_id          = customer_managed_key.value.key_id
+      user_assigned_identity_id = customer_managed_key.value.identity_id
+    }
+  }
+
   network_rules {
     default_action = var.private_network_enabled ? "Deny" : "Allow"
     bypass         = ["AzureServices"]
   }
 }
 
+locals {
+  own_key = var.customer_managed_key == null ? [] : [var.customer_managed_key]
+
+  # Only Premium has private addresses, zones, retention, replicas and keys of one's own. Not "||", which checkov can't evaluate.
+  registry_premium = var.private_network_enabled ? true : length(var.registry_replicas) > 0 ? true : var.customer_managed_key != null
+}
+
 resource "azurerm_container_registry" "main" {
   #checkov:skip=CKV_AZURE_164:Docker content trust has no argument in azurerm 5 any more
-  #checkov:skip=CKV_AZURE_165:One region, as everything else here
+  #checkov:skip=CKV_AZURE_165:Replicas are for two regions, by registry_replicas
   #checkov:skip=CKV_AZURE_166:Quarantine needs a scanner that releases the images; CI scans what goes in
   name                          = local.names.registry
   location                      = azurerm_resource_group.main.location
   resource_group_name           = azurerm_resource_group.main.name
-  sku                           = var.private_network_enabled ? "Premium" : "Standard" # only Premium has private addresses, zones and retention
+  sku                           = local.registry_premium ? "Premium" : "Standard"
   admin_enabled                 = false
-  zone_redundancy_enabled       = var.private_network_enabled
-  data_endpoint_enabled         = var.private_network_enabled
-  retention_policy_in_days      = var.private_network_enabled ? 30 : null # of images without a tag
+  zone_redundancy_enabled       = local.registry_premium
+  data_endpoint_enabled         = local.registry_premium
+  retention_policy_in_days      = local.registry_premium ? 30 : null # of images without a tag
   public_network_access_enabled = local.public_access
+  export_policy_enabled         = local.public_access # else images could be copied out past the network
   tags                          = local.tags
+
+  encryption = [for key in local.own_key : { key_vault_key_id = key.key_id, identity_client_id = key.identity_client_id }]
+
+  dynamic "identity" {
+    for_each = local.own_key
+    content {
+      type         = "UserAssigned"
+      identity_ids = [identity.value.identity_id]
+    }
+  }
+
+  dynamic "georeplications" {
+    for_each = sort(var.registry_replicas)
+    content {
+      location                        = georeplications.value
+      zone_redundancy_enabled         = true
+      global_endpoint_routing_enabled = true
+      tags                            = local.tags
+    }
+  }
 }
 
 resource "azurerm_machine_learning_workspace" "main" {
@@ -55,18 +99,37 @@ resource "azurerm_machine_learning_workspace" "main" {
   tags                          = local.tags
 
   identity {
-    type = "SystemAssigned"
+    type         = var.customer_managed_key == null ? "SystemAssigned" : "SystemAssigned, UserAssigned"
+    identity_ids = [for key in local.own_key : key.identity_id]
+  }
+
+  dynamic "encryption" {
+    for_each = local.own_key
+    content {
+      key_vault_id              = encryption.value.vault_id
+      key_id                    = encryption.value.key_id
+      user_assigned_identity_id = encryption.value.identity_id
+    }
   }
 
   managed_network {
-    isolation_mode                = var.private_network_enabled ? "AllowInternetOutbound" : "Disabled"
+    isolation_mode                = !var.private_network_enabled ? "Disabled" : var.approved_outbound_hosts == null ? "AllowInternetOutbound" : "AllowOnlyApprovedOutbound"
     provision_on_creation_enabled = false # the first compute does it, once the identity may approve the connections
   }
 }
 
+# What builds images or trains reaches of the internet.
+resource "azurerm_machine_learning_workspace_network_outbound_rule_fqdn" "approved" {
+  for_each = var.approved_outbound_hosts == null ? [] : var.approved_outbound_hosts
+
+  name             = replace(replace(each.key, "*", "any"), ".", "-")
+  workspace_id     = azurerm_machine_learning_workspace.main.id
+  destination_fqdn = each.key
+}
+
 # Azure ML's own network reaches these by private endpoints, which the workspace's identity approves itself.
 resource "azurerm_role_assignment" "workspace_approves" {
-  for_each = { for name, endpoint in local.private_endpoints : name => endpoint.resource if !contains(["file", "workspace"], name) }
+  for_each = { for name, endpoint in local.private_endpoints : name => endpoint.resource if !contains(["file", "images", "workspace"], name) }
 
   scope                = each.value
   role_definition_name = "Azure AI Enterprise Network Connection Approver"

@@ -58,3 +58,35 @@ resource "azurerm_monitor_action_group" "main" {
     }
   }
 }
+
+# What is spent in the resource group. It stops nothing. Azure wants a month's first day that is not past; later ones are kept.
+resource "azurerm_consumption_budget_resource_group" "main" {
+  count = var.monthly_budget == null ? 0 : 1
+
+  name              = "budget-${local.name}"
+  resource_group_id = azurerm_resource_group.main.id
+  amount            = var.monthly_budget
+  time_grain        = "Monthly"
+
+  time_period {
+    start_date = formatdate("YYYY-MM-01'T'00:00:00Z", plantimestamp())
+  }
+
+  notification {
+    threshold      = 80
+    operator       = "GreaterThan"
+    threshold_type = "Actual"
+    contact_groups = [azurerm_monitor_action_group.main.id]
+  }
+
+  notification {
+    threshold      = 100
+    operator       = "GreaterThan"
+    threshold_type = "Forecasted"
+    contact_groups = [azurerm_monitor_action_group.main.id]
+  }
+
+  lifecycle {
+    ignore_changes = [time_period]
+  }
+}

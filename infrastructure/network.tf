@@ -16,10 +16,17 @@ resource "azurerm_virtual_network" "main" {
 
 locals {
   # kubernetes/overlays/prod names the second: egress to Redis.
-  subnets = {
-    aks       = cidrsubnet(var.address_space, 4, 0)
-    endpoints = cidrsubnet(var.address_space, 8, 16)
-  }
+  subnets = merge(
+    {
+      aks       = { range = cidrsubnet(var.address_space, 4, 0), delegation = null }
+      endpoints = { range = cidrsubnet(var.address_space, 8, 16), delegation = null }
+    },
+    var.gateway_in_network ? { gateway = { range = cidrsubnet(var.address_space, 8, 17), delegation = "Microsoft.Web/serverFarms" } } : {},
+    var.agents_subnet == null ? {} : { agents = { range = cidrsubnet(var.address_space, 8, 18), delegation = var.agents_subnet.delegation } },
+  )
+
+  # Subnets whose machines call services on the internet themselves; AKS has its own way out.
+  subnets_with_way_out = setintersection(keys(azurerm_subnet.main), ["agents", "gateway"])
 
   network_id = local.own_network ? one(azurerm_virtual_network.main[*].id) : var.existing_network.id
   subnet_ids = {
@@ -34,9 +41,54 @@ resource "azurerm_subnet" "main" {
   name                              = each.key
   resource_group_name               = azurerm_resource_group.main.name
   virtual_network_name              = azurerm_virtual_network.main[0].name
-  address_prefixes                  = [each.value]
+  address_prefixes                  = [each.value.range]
   default_outbound_access_enabled   = false
   private_endpoint_network_policies = "Enabled" # the security group applies to private endpoints too
+
+  dynamic "delegation" {
+    for_each = compact([each.value.delegation])
+    content {
+      name = "delegation"
+
+      service_delegation {
+        name = delegation.value
+      }
+    }
+  }
+}
+
+resource "azurerm_public_ip" "way_out" {
+  count = length(local.subnets_with_way_out) > 0 ? 1 : 0
+
+  name                = "ip-${local.name}"
+  location            = azurerm_resource_group.main.location
+  resource_group_name = azurerm_resource_group.main.name
+  allocation_method   = "Static"
+  sku                 = "Standard"
+  tags                = local.tags
+}
+
+resource "azurerm_nat_gateway" "way_out" {
+  count = length(azurerm_public_ip.way_out)
+
+  name                = "nat-${local.name}"
+  location            = azurerm_resource_group.main.location
+  resource_group_name = azurerm_resource_group.main.name
+  tags                = local.tags
+}
+
+resource "azurerm_nat_gateway_public_ip_association" "way_out" {
+  count = length(azurerm_public_ip.way_out)
+
+  nat_gateway_id       = azurerm_nat_gateway.way_out[0].id
+  public_ip_address_id = azurerm_public_ip.way_out[0].id
+}
+
+resource "azurerm_subnet_nat_gateway_association" "way_out" {
+  for_each = local.subnets_with_way_out
+
+  subnet_id      = azurerm_subnet.main[each.key].id
+  nat_gateway_id = azurerm_nat_gateway.way_out[0].id
 }
 
 # Azure's default rules: in from the network itself and from load balancers, out to anywhere.
@@ -65,6 +117,7 @@ locals {
       registry  = { resource = azurerm_container_registry.main.id, part = "registry", zones = ["privatelink.azurecr.io"] }
       workspace = { resource = azurerm_machine_learning_workspace.main.id, part = "amlworkspace", zones = ["privatelink.api.azureml.ms", "privatelink.notebooks.azure.net"] }
     },
+    { for id in compact([var.image_registry_id]) : "images" => { resource = id, part = "registry", zones = ["privatelink.azurecr.io"] } },
     { for redis in azurerm_managed_redis.main : "redis" => { resource = redis.id, part = "redisEnterprise", zones = ["privatelink.redis.azure.net"] } },
     { for redis in azurerm_redis_cache.classic : "redis" => { resource = redis.id, part = "redisCache", zones = ["privatelink.redis.cache.windows.net"] } },
   ) : {}

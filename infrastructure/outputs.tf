@@ -34,6 +34,11 @@ output "scoring_url" {
   value       = azapi_resource.endpoint.output.properties.scoringUri
 }
 
+output "gateway_host" {
+  description = "API Management's host, for regions of global/; null without it."
+  value       = one([for gateway in azurerm_api_management.main : trimprefix(gateway.gateway_url, "https://")])
+}
+
 output "gateway_url" {
   description = "API Management's address; null without it."
   value       = one(azurerm_api_management.main[*].gateway_url)
@@ -65,6 +70,11 @@ output "key_vault" {
 output "registry" {
   description = "The registry's address, to push images to."
   value       = azurerm_container_registry.main.login_server
+}
+
+output "registry_id" {
+  description = "image_registry_id of a second region, whose nodes then pull from this one's registry."
+  value       = azurerm_container_registry.main.id
 }
 
 output "cluster" {

@@ -45,6 +45,13 @@ resource "azurerm_application_insights_standard_web_test" "score" {
       name  = "Ocp-Apim-Subscription-Key"
       value = azurerm_api_management_subscription.probe[0].primary_key
     }
+    dynamic "header" {
+      for_each = compact([var.front_door_id]) # it asks this region, whatever Front Door does
+      content {
+        name  = "X-Azure-FDID"
+        value = header.value
+      }
+    }
   }
 
   validation_rules {
@@ -52,6 +59,45 @@ resource "azurerm_application_insights_standard_web_test" "score" {
     ssl_check_enabled           = true
     ssl_cert_remaining_lifetime = 7
   }
+}
+
+# The same request, for Front Door: infrastructure/global/ asks for /health without a key.
+resource "azurerm_api_management_api" "health" {
+  count = length(local.probed)
+
+  name                  = "health"
+  display_name          = "Health"
+  path                  = "health"
+  revision              = "1"
+  protocols             = ["https"]
+  subscription_required = false
+  api_management_name   = azurerm_api_management.main[0].name
+  resource_group_name   = azurerm_resource_group.main.name
+}
+
+resource "azurerm_api_management_api_operation" "health" {
+  count = length(local.probed)
+
+  operation_id        = "health"
+  display_name        = "Health"
+  method              = "GET"
+  url_template        = "/"
+  api_name            = azurerm_api_management_api.health[0].name
+  api_management_name = azurerm_api_management.main[0].name
+  resource_group_name = azurerm_resource_group.main.name
+}
+
+resource "azurerm_api_management_api_policy" "health" {
+  count = length(local.probed)
+
+  api_name            = azurerm_api_management_api.health[0].name
+  api_management_name = azurerm_api_management.main[0].name
+  resource_group_name = azurerm_resource_group.main.name
+  xml_content = templatefile("${path.module}/policies/health.xml", {
+    request = replace(replace(local.probed[count.index], "&", "&amp;"), "<", "&lt;")
+  })
+
+  depends_on = [azurerm_api_management_backend.scoring]
 }
 
 resource "azurerm_monitor_metric_alert" "probe" {

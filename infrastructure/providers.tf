@@ -8,6 +8,7 @@ provider "azurerm" {
     "Microsoft.Cache",
     "Microsoft.Cdn",
     "Microsoft.Compute",
+    "Microsoft.Consumption",
     "Microsoft.ContainerRegistry",
     "Microsoft.ContainerService",
     "Microsoft.Insights",

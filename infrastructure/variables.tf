@@ -92,6 +92,51 @@ variable "tags" {
   }
 }
 
+# The registry.
+
+variable "registry_replicas" {
+  description = "Regions that the container registry is copied to, for image_registry_id there. Makes it Premium."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = !contains(var.registry_replicas, var.location) && alltrue([for region in var.registry_replicas : can(regex("^[a-z][a-z0-9]{1,30}$", region))])
+    error_message = "registry_replicas must be other regions' short names, without location itself."
+  }
+}
+
+variable "image_registry_id" {
+  description = "Another region's registry, the output registry_id there: the nodes pull images from it, and in a private network reach it privately. Null is this region's own only."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.image_registry_id == null || can(regex("^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft.ContainerRegistry/registries/[^/]+$", var.image_registry_id))
+    error_message = "image_registry_id must be the id of a container registry; `az acr show --query id` prints it."
+  }
+}
+
+variable "customer_managed_key" {
+  description = "A key of your own for storage, registry, workspace and Azure Managed Redis: the ids of the key (with its version), of its vault, and of an identity that may wrap and unwrap by it, with its client id. The workspace can't change it later. Null is Microsoft's keys. Never tried on Azure."
+  type = object({
+    key_id             = string
+    vault_id           = string
+    identity_id        = string
+    identity_client_id = string
+  })
+  default = null
+
+  validation {
+    condition     = var.customer_managed_key == null || can(regex("^https://[a-z0-9-]+\\.vault\\.azure\\.net/keys/[^/]+/[0-9a-f]{32}$", var.customer_managed_key.key_id))
+    error_message = "customer_managed_key needs a key_id with a version, https://<vault>.vault.azure.net/keys/<name>/<version>."
+  }
+
+  validation {
+    condition     = var.customer_managed_key == null || can(regex("/providers/Microsoft.KeyVault/vaults/[^/]+$", var.customer_managed_key.vault_id)) && can(regex("/providers/Microsoft.ManagedIdentity/userAssignedIdentities/[^/]+$", var.customer_managed_key.identity_id))
+    error_message = "customer_managed_key needs the resource ids of a vault and of a user-assigned identity."
+  }
+}
+
 # The online endpoint.
 
 variable "endpoint_name" {
@@ -255,6 +300,17 @@ variable "aks_authorized_ip_ranges" {
   }
 }
 
+variable "aks_log_categories" {
+  description = "Logs of the cluster's control plane that are kept. kube-audit and kube-apiserver are the largest, kube-audit-admin is kube-audit without reads; charged by GB."
+  type        = set(string)
+  default     = ["cloud-controller-manager", "cluster-autoscaler", "guard", "kube-audit-admin", "kube-controller-manager"]
+
+  validation {
+    condition     = length(setsubtract(var.aks_log_categories, ["cloud-controller-manager", "cluster-autoscaler", "guard", "kube-apiserver", "kube-audit", "kube-audit-admin", "kube-controller-manager", "kube-scheduler"])) == 0
+    error_message = "aks_log_categories must be of cloud-controller-manager, cluster-autoscaler, guard, kube-apiserver, kube-audit, kube-audit-admin, kube-controller-manager and kube-scheduler."
+  }
+}
+
 variable "aks_fqdn_policies" {
   description = "Policies by names, for kubernetes/components/fqdn-egress: Advanced Container Networking Services, charged by node."
   type        = bool
@@ -278,6 +334,26 @@ variable "workload" {
   validation {
     condition     = alltrue([for name in values(var.workload) : can(regex("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", name))])
     error_message = "workload needs names of Kubernetes: up to 63 lower-case letters, digits and dashes."
+  }
+}
+
+variable "maintenance_window" {
+  description = "When Azure may upgrade the cluster, and patch a classic Redis: a day of the week, the hour in UTC it begins at, and how many hours it lasts."
+  type = object({
+    day   = string
+    hour  = number
+    hours = number
+  })
+  default = { day = "Sunday", hour = 1, hours = 6 }
+
+  validation {
+    condition     = contains(["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"], var.maintenance_window.day)
+    error_message = "maintenance_window needs a day such as Sunday."
+  }
+
+  validation {
+    condition     = var.maintenance_window.hour >= 0 && var.maintenance_window.hour <= 23 && var.maintenance_window.hours >= 4 && var.maintenance_window.hours <= 24 && floor(var.maintenance_window.hour) == var.maintenance_window.hour && floor(var.maintenance_window.hours) == var.maintenance_window.hours
+    error_message = "maintenance_window needs a whole hour of 0 to 23, and 4 to 24 whole hours."
   }
 }
 
@@ -332,6 +408,17 @@ variable "cors_allowed_origins" {
   validation {
     condition     = alltrue([for origin in var.cors_allowed_origins : can(regex("^https?://[a-z0-9.-]+(:[0-9]+)?$", origin))])
     error_message = "cors_allowed_origins must be origins without a path, such as https://app.example.com; * is not allowed."
+  }
+}
+
+variable "front_door_id" {
+  description = "Requests are taken from this Front Door only: the output front_door_id of global/. Null is from anywhere."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.front_door_id == null || can(regex("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", var.front_door_id))
+    error_message = "front_door_id must be a GUID in lower case; `terraform -chdir=infrastructure/global output front_door_id` prints it."
   }
 }
 
@@ -436,6 +523,23 @@ variable "alert_webhooks" {
   }
 }
 
+variable "monthly_budget" {
+  description = "What the resource group may cost in a month, in the currency of the bill: alert_emails and alert_webhooks hear of 80 % spent and of 100 % forecast. Nothing is stopped; null is none."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = try(var.monthly_budget > 0, var.monthly_budget == null)
+    error_message = "monthly_budget must be above 0."
+  }
+}
+
+variable "locks_enabled" {
+  description = "Nobody deletes the vault or the storage by hand."
+  type        = bool
+  default     = false
+}
+
 variable "runbook_url" {
   description = "Address at which people read docs/runbook.md, such as https://github.com/OWNER/REPOSITORY/blob/main/docs/runbook.md; each alert adds its name. By default alerts name the file."
   type        = string
@@ -518,6 +622,49 @@ variable "existing_network" {
   }
 }
 
+variable "approved_outbound_hosts" {
+  description = "Hosts on the internet that Azure ML's own network may reach, such as pypi.org and files.pythonhosted.org for building images; null is all of the internet. Needs private_network_enabled; makes a firewall, which is charged by the hour."
+  type        = set(string)
+  default     = null
+
+  validation {
+    condition     = var.approved_outbound_hosts == null || var.private_network_enabled
+    error_message = "approved_outbound_hosts needs private_network_enabled."
+  }
+
+  validation {
+    condition     = try(alltrue([for host in var.approved_outbound_hosts : can(regex("^(\\*\\.)?[a-z0-9-]+(\\.[a-z0-9-]+)+$", host))]), true)
+    error_message = "approved_outbound_hosts must be host names such as pypi.org or *.anaconda.org."
+  }
+}
+
+variable "gateway_in_network" {
+  description = "API Management reaches the endpoint by the private network, so that the endpoint's public address can be closed. Standard v2 or Premium v2, in a network that Terraform makes. Never tried on Azure."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !var.gateway_in_network || var.enable_api_management && can(regex("^(Standard|Premium)V2_", var.api_management_sku))
+    error_message = "gateway_in_network needs enable_api_management and a tier of StandardV2 or PremiumV2."
+  }
+
+  validation {
+    condition     = !var.gateway_in_network || var.private_network_enabled && var.existing_network == null
+    error_message = "gateway_in_network needs private_network_enabled and a network that Terraform makes."
+  }
+}
+
+variable "agents_subnet" {
+  description = "A subnet for the pipelines' agents in the network that Terraform makes, with a way out to the internet; delegation is that of a managed pool, such as Microsoft.DevOpsInfrastructure/pools, and null for virtual machines. Null is none."
+  type        = object({ delegation = optional(string) })
+  default     = null
+
+  validation {
+    condition     = var.agents_subnet == null || var.existing_network == null
+    error_message = "agents_subnet is only in a network that Terraform makes."
+  }
+}
+
 variable "agents_network_id" {
   description = "The network that Terraform and the pipelines' agents run in. It is peered with the network that Terraform makes, and resolves its private names."
   type        = string
@@ -534,7 +681,7 @@ variable "agents_network_id" {
   }
 
   validation {
-    condition     = !var.private_network_enabled || var.agents_network_id != null || var.existing_network != null
-    error_message = "A private network needs a way in for Terraform and the pipelines: agents_network_id or existing_network."
+    condition     = !var.private_network_enabled || var.agents_network_id != null || var.agents_subnet != null || var.existing_network != null
+    error_message = "A private network needs a way in for Terraform and the pipelines: agents_network_id, agents_subnet or existing_network."
   }
 }

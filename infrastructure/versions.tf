@@ -10,5 +10,9 @@ terraform {
       source  = "Azure/azapi"
       version = "~> 2.12"
     }
+    time = {
+      source  = "hashicorp/time"
+      version = "~> 0.13"
+    }
   }
 }

@@ -48,6 +48,12 @@ mock_provider "azurerm" {
   mock_resource "azurerm_network_security_group" {
     defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Network/networkSecurityGroups/nsg" }
   }
+  mock_resource "azurerm_public_ip" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Network/publicIPAddresses/ip" }
+  }
+  mock_resource "azurerm_nat_gateway" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Network/natGateways/nat" }
+  }
   mock_resource "azurerm_private_dns_zone" {
     defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Network/privateDnsZones/zone" }
   }
@@ -126,6 +132,8 @@ mock_provider "azapi" {
   }
 }
 
+mock_provider "time" {}
+
 variables {
   subscription_id          = "00000000-0000-0000-0000-000000000000"
   environment              = "test"
@@ -143,6 +151,10 @@ run "nothing_but_the_endpoint" {
   assert {
     condition     = output.gateway_url == null && output.cluster == null && output.redis_environment == {}
     error_message = "What is not made has no output."
+  }
+  assert {
+    condition     = length(azurerm_monitor_metric_alert.capacity) + length(azurerm_consumption_budget_resource_group.main) + length(azurerm_management_lock.main) == 0
+    error_message = "Nothing of the platform is watched or locked that nobody asked for."
   }
   assert {
     condition     = toset([for rule in keys(azurerm_monitor_scheduled_query_rules_alert_v2.log) : rule if !endswith(rule, "-managed")]) == toset(["LogQuotaReached-workspace"]) && contains(keys(azurerm_monitor_scheduled_query_rules_alert_v2.log), "InferenceSilent-managed")
@@ -288,6 +300,152 @@ run "large_traffic_and_a_probe" {
   assert {
     condition     = one(azurerm_monitor_metric_alert.probe[0].application_insights_web_test_location_availability_criteria).failed_location_count == 3
     error_message = "Three of five places make an outage."
+  }
+}
+
+run "a_region_behind_front_door" {
+  command = plan
+
+  variables {
+    enable_api_management = true
+    front_door_id         = "00000000-0000-0000-0000-000000000020"
+    probe_request         = "{\"data\": [[\"<&\", 2]]}"
+  }
+
+  assert {
+    condition     = strcontains(azurerm_api_management_api_policy.inference[0].xml_content, "<value>00000000-0000-0000-0000-000000000020</value>")
+    error_message = "The gateway takes requests of this Front Door."
+  }
+  assert {
+    condition     = toset([for header in one(azurerm_application_insights_standard_web_test.score[0].request).header : header.name]) == toset(["Content-Type", "Ocp-Apim-Subscription-Key", "X-Azure-FDID"])
+    error_message = "The probe of this region is let in beside it."
+  }
+  assert {
+    condition     = !azurerm_api_management_api.health[0].subscription_required && azurerm_api_management_api.health[0].path == "health" && azurerm_api_management_api_operation.health[0].method == "GET"
+    error_message = "Front Door asks for GET /health without a key."
+  }
+  assert {
+    condition     = strcontains(azurerm_api_management_api_policy.health[0].xml_content, "<set-body>{\"data\": [[\"&lt;&amp;\", 2]]}</set-body>")
+    error_message = "Health is the answer to the probe, which stands in XML."
+  }
+  assert {
+    condition     = output.gateway_host == "apim.azure-api.net"
+    error_message = "Front Door needs the gateway's host."
+  }
+}
+
+run "a_second_region_pulls_images_from_the_first" {
+  command = plan
+
+  variables {
+    enable_aks_deployment   = true
+    private_network_enabled = true
+    agents_subnet           = {}
+    registry_replicas       = ["swedencentral"]
+    image_registry_id       = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-other/providers/Microsoft.ContainerRegistry/registries/crother"
+  }
+
+  assert {
+    condition     = [for replica in azurerm_container_registry.main.georeplications : replica.location] == ["swedencentral"] && azurerm_container_registry.main.sku == "Premium"
+    error_message = "The registry has a copy in the other region."
+  }
+  assert {
+    condition     = azurerm_role_assignment.kubelet_images[0].scope == var.image_registry_id && azurerm_private_endpoint.main["images"].private_service_connection[0].private_connection_resource_id == var.image_registry_id
+    error_message = "Nodes may pull from the other registry, and reach it privately."
+  }
+  assert {
+    condition     = !contains(keys(azurerm_role_assignment.workspace_approves), "images")
+    error_message = "The workspace gets no right on another region's registry."
+  }
+}
+
+run "everything_stays_in_the_network" {
+  command = plan
+
+  variables {
+    enable_api_management   = true
+    enable_redis_cache      = true
+    private_network_enabled = true
+    api_management_sku      = "StandardV2_1"
+    gateway_in_network      = true
+    agents_subnet           = { delegation = "Microsoft.DevOpsInfrastructure/pools" }
+    approved_outbound_hosts = ["pypi.org", "*.anaconda.org"]
+    customer_managed_key = {
+      key_id             = "https://kv-keys.vault.azure.net/keys/scoring/0123456789abcdef0123456789abcdef"
+      vault_id           = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-keys/providers/Microsoft.KeyVault/vaults/kv-keys"
+      identity_id        = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-keys/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-keys"
+      identity_client_id = "00000000-0000-0000-0000-000000000021"
+    }
+  }
+
+  assert {
+    condition     = azurerm_machine_learning_workspace.main.managed_network[0].isolation_mode == "AllowOnlyApprovedOutbound" && { for host, rule in azurerm_machine_learning_workspace_network_outbound_rule_fqdn.approved : host => rule.name } == { "*.anaconda.org" = "any-anaconda-org", "pypi.org" = "pypi-org" }
+    error_message = "Azure ML's own network reaches what was approved, and nothing else."
+  }
+  assert {
+    condition     = azurerm_api_management.main[0].virtual_network_type == "External" && length(azurerm_api_management.main[0].virtual_network_configuration) == 1 && azurerm_subnet.main["gateway"].delegation[0].service_delegation[0].name == "Microsoft.Web/serverFarms"
+    error_message = "API Management has a leg in the network."
+  }
+  assert {
+    condition     = azurerm_subnet.main["agents"].delegation[0].service_delegation[0].name == "Microsoft.DevOpsInfrastructure/pools" && keys(azurerm_subnet_nat_gateway_association.way_out) == ["agents", "gateway"]
+    error_message = "Agents have a subnet with a way out."
+  }
+  assert {
+    condition     = toset([azurerm_storage_account.main.customer_managed_key[0].key_vault_key_id, azurerm_managed_redis.main[0].customer_managed_key[0].key_vault_key_id, azurerm_machine_learning_workspace.main.encryption[0].key_id, azurerm_container_registry.main.encryption[0].key_vault_key_id]) == toset([var.customer_managed_key.key_id])
+    error_message = "All that keeps data is encrypted with the key."
+  }
+  assert {
+    condition     = azurerm_machine_learning_workspace.main.identity[0].type == "SystemAssigned, UserAssigned"
+    error_message = "The workspace keeps its own identity beside that of the key."
+  }
+}
+
+run "the_platform_is_watched" {
+  command = plan
+
+  variables {
+    enable_aks_deployment = true
+    enable_api_management = true
+    enable_redis_cache    = true
+    api_management_sku    = "StandardV2_1"
+    monthly_budget        = 1000
+    locks_enabled         = true
+  }
+
+  assert {
+    condition = { for part, rule in azurerm_monitor_metric_alert.capacity : part => "${one(rule.criteria).metric_name} ${one(rule.criteria).aggregation}" } == {
+      redis        = "serverLoad Maximum"
+      gateway      = "CpuPercent_Gateway Average"
+      nodes-cpu    = "node_cpu_usage_percentage Average"
+      nodes-memory = "node_memory_working_set_percentage Average"
+      nodes-disk   = "node_disk_usage_percentage Average"
+      pods-waiting = "cluster_autoscaler_unschedulable_pods_count Average"
+    }
+    error_message = "Redis, the gateway and the nodes are watched by metrics that they have."
+  }
+  assert {
+    condition     = toset([for name in ["nodes-cpu", "nodes-memory", "nodes-disk"] : one(one(azurerm_monitor_metric_alert.capacity[name].criteria).dimension).name]) == toset(["node"]) && length(one(azurerm_monitor_metric_alert.capacity["pods-waiting"].criteria).dimension) == 0
+    error_message = "Each node is judged by itself."
+  }
+  assert {
+    condition     = azurerm_consumption_budget_resource_group.main[0].amount == 1000 && endswith(one(azurerm_consumption_budget_resource_group.main[0].time_period).start_date, "-01T00:00:00Z") && { for one in azurerm_consumption_budget_resource_group.main[0].notification : one.threshold_type => one.threshold } == { Actual = 80, Forecasted = 100 }
+    error_message = "Who gets alerts hears of the budget before it is spent."
+  }
+  assert {
+    condition     = toset(keys(azurerm_management_lock.main)) == toset(["storage", "vault"])
+    error_message = "What can't be made again can't be deleted by hand; deployments and saved searches can, as a rollout and an apply do."
+  }
+  assert {
+    condition     = toset(keys(azurerm_monitor_diagnostic_setting.audit)) == toset(["redis", "registry", "storage", "workspace"]) && endswith(azurerm_monitor_diagnostic_setting.audit["storage"].target_resource_id, "/blobServices/default")
+    error_message = "Who changes models, images and blobs is logged."
+  }
+  assert {
+    condition     = azurerm_kubernetes_cluster.main[0].maintenance_window_node_os[0].day_of_week == "Sunday" && azurerm_kubernetes_cluster.main[0].maintenance_window_auto_upgrade[0].start_time == "01:00"
+    error_message = "Nodes are drained in the window only."
+  }
+  assert {
+    condition     = toset([for log in azurerm_monitor_diagnostic_setting.cluster[0].enabled_log : log.category]) == var.aks_log_categories
+    error_message = "The control plane's logs are those of the variable."
   }
 }
 
@@ -459,6 +617,10 @@ run "everything_in_a_private_network" {
   assert {
     condition     = !azurerm_key_vault.main.public_network_access_enabled && !azurerm_storage_account.main.public_network_access_enabled && !azurerm_container_registry.main.public_network_access_enabled && !azurerm_machine_learning_workspace.main.public_network_access_enabled && azurerm_managed_redis.main[0].public_network_access == "Disabled" && azurerm_kubernetes_cluster.main[0].private_cluster_enabled
     error_message = "None of them answers on a public address."
+  }
+  assert {
+    condition     = !azurerm_container_registry.main.export_policy_enabled
+    error_message = "No image is copied out past the network."
   }
   assert {
     condition     = azurerm_virtual_network_peering.to_agents[0].remote_virtual_network_id == var.agents_network_id && azurerm_virtual_network_peering.from_agents[0].resource_group_name == "rg-agents" && azurerm_virtual_network_peering.from_agents[0].virtual_network_name == "vnet-agents"

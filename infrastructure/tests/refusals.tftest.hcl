@@ -11,6 +11,8 @@ mock_provider "azurerm" {
 
 mock_provider "azapi" {}
 
+mock_provider "time" {}
+
 variables {
   subscription_id          = "00000000-0000-0000-0000-000000000000"
   environment              = "test"

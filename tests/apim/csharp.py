@@ -241,6 +241,7 @@ OPERATORS: dict[str, Callable[[Lazy, Lazy], Any]] = {
     "&&": lambda left, right: _boolean(left()) and _boolean(right()),
     "||": lambda left, right: _boolean(left()) or _boolean(right()),
     "==": lambda left, right: _equal(left(), right()),
+    "!=": lambda left, right: not _equal(left(), right()),
     ">": lambda left, right: left() > right(),
     ">=": lambda left, right: left() >= right(),
     "??": lambda left, right: right() if (value := left()) is None else value,

@@ -13,24 +13,28 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from apim.dotnet import Unsupported
-from apim.loading import Loader, Services, Step
+from apim.loading import Loader, Services, Step, run
 from apim.messages import Context, Failure, Headers, Request, Response, Subscription
 from apim.policies import FACTORIES, Returned
 from apim.rules import EVERYWHERE
 
 POLICIES = Path(__file__).parents[2] / "infrastructure" / "policies"
-OPERATION = ("POST", "/score")
+OPERATION, HEALTH = ("POST", "/score"), ("GET", "/health")
+PROBE = '{"data": [[1, 2]]}'
 KEY_HEADER, KEY_PARAMETER = "Ocp-Apim-Subscription-Key", "subscription-key"
 
 
-def document(name: str, origins: list[str]) -> ET.Element:
+def document(name: str, origins: list[str], front_door_id: str = "") -> ET.Element:
     """A file of ``infrastructure/policies`` as Terraform's ``templatefile`` fills it in."""
     text = (POLICIES / name).read_text()
-    return ET.fromstring(
-        text.replace(
-            "${allowed_origins}", "".join(f"<origin>{origin}</origin>" for origin in origins)
-        )
-    )
+    filled = {
+        "allowed_origins": "".join(f"<origin>{origin}</origin>" for origin in origins),
+        "front_door_id": front_door_id,
+        "request": PROBE,
+    }
+    for variable, value in filled.items():
+        text = text.replace(f"${{{variable}}}", value)
+    return ET.fromstring(text)
 
 
 class Gateway:
@@ -42,6 +46,7 @@ class Gateway:
         services: Services,
         subscriptions: Mapping[str, Subscription],
         origins: list[str],
+        front_door_id: str = "",
     ) -> None:
         self._services, self._subscriptions = services, subscriptions
         fragments = {
@@ -50,44 +55,47 @@ class Gateway:
         }
         self.loader = Loader(services, FACTORIES, fragments)
         self._sections: dict[str, list[Step]] = {}
+        self._health: dict[str, list[Step]] = {}
         for section in EVERYWHERE:
             # The default policy of all APIs holds but a forward-request, for whom has no backend of
             # their own.
             wider = self.loader.section(document(product, origins), section, "product", base=[])
             self._sections[section] = self.loader.section(
-                document("api.xml", origins), section, "api", base=wider
+                document("api.xml", origins, front_door_id), section, "api", base=wider
+            )
+            self._health[section] = self.loader.section(
+                document("health.xml", origins), section, "api", base=[]
             )
 
     def handle(self, request: Request, request_id: UUID | None = None) -> Response:
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             assert self.loader.cors is not None
             return self.loader.cors.preflight(request)
-        if (request.method, request.path) != OPERATION:
+        operation = (request.method, request.path)
+        if operation not in (OPERATION, HEALTH):
             raise Unsupported("a request that matches no operation meets no policy of ours")
         context = Context(deepcopy(request), request_id or uuid4(), self._services.now())
-        response = self._answer(context)
+        response = self._answer(context, keyless=operation == HEALTH)
         for name, value in context.promised.items():
             response.headers.set(name, "override", [value])
         return response
 
-    def _answer(self, context: Context) -> Response:
+    def _answer(self, context: Context, *, keyless: bool) -> Response:
+        sections = self._health if keyless else self._sections
         try:
             try:
-                self._authorize(context)
+                if not keyless:
+                    self._authorize(context)
                 for section in ("inbound", "backend", "outbound"):
-                    self._run(section, context)
+                    run(sections[section], context)
             except Failure as failure:
                 context.last_error = failure
                 context.response = Response(failure.status, Headers(failure.headers))
-                self._run("on-error", context)
+                run(sections["on-error"], context)
         except Returned as returned:
             return returned.response
         assert context.response is not None
         return context.response
-
-    def _run(self, section: str, context: Context) -> None:
-        for step in self._sections[section]:
-            step(context)
 
     def _authorize(self, context: Context) -> None:
         """Check the key before any policy:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from apim.cors import Cors
@@ -17,6 +18,7 @@ from apim.rules import EVERYWHERE, RULES
 
 Step = Callable[[Context], None]
 Value = Callable[[Context], Any]
+WITH_TEXT = {"set-body", "set-method"}
 Backend = Callable[[Request, float], Response]
 """Of a request and the seconds it may take. Raises TimeoutError, ConnectionError and
 CircuitOpen."""
@@ -45,6 +47,8 @@ class Loader:
     fragments: Mapping[str, ET.Element]
     cors: Cors | None = None
     quotas: list[FixedWindow] = field(default_factory=list)
+    cached: dict[str, tuple[datetime, str]] = field(default_factory=dict)
+    """Values of the internal cache, with the moment until which they are kept."""
 
     def section(self, document: ET.Element, name: str, scope: str, base: list[Step]) -> list[Step]:
         """The steps of a section, with those of the wider scope where ``base`` stands."""
@@ -64,7 +68,7 @@ class Loader:
             raise Unsupported(f"{element.tag} in {section} of {scope}")
         if unknown := set(element.keys()) - rule.attributes:
             raise Unsupported(f"{element.tag} with {unknown}")
-        if text := (element.text or "").strip():
+        if (text := (element.text or "").strip()) and element.tag not in WITH_TEXT:
             raise Unsupported(f"{element.tag} with {text}")
         run = self.factories[element.tag](self, element, section, scope)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from apim import cors
@@ -76,6 +77,43 @@ def _set_body(loader: Loader, element: ET.Element, target: Target) -> Step:
 
     def step(context: Context) -> None:
         target(context).body = value(context).encode()
+
+    return step
+
+
+def _set_method(loader: Loader, element: ET.Element, section: str, scope: str) -> Step:
+    method = (element.text or "").strip()
+
+    def step(context: Context) -> None:
+        context.request.method = method
+
+    return step
+
+
+def _rewrite_uri(loader: Loader, element: ET.Element, section: str, scope: str) -> Step:
+    def step(context: Context) -> None:
+        context.request.path = element.attrib["template"]
+
+    return step
+
+
+def _cache_lookup_value(loader: Loader, element: ET.Element, section: str, scope: str) -> Step:
+    def step(context: Context) -> None:
+        until, value = loader.cached.get(element.attrib["key"], (None, None))
+        kept = until is not None and loader.services.now() < until
+        context.variables[element.attrib["variable-name"]] = (
+            value if kept else element.attrib["default-value"]
+        )
+
+    return step
+
+
+def _cache_store_value(loader: Loader, element: ET.Element, section: str, scope: str) -> Step:
+    value = loader.value(element.attrib["value"])
+    duration = timedelta(seconds=int(element.attrib["duration"]))
+
+    def step(context: Context) -> None:
+        loader.cached[element.attrib["key"]] = (loader.services.now() + duration, value(context))
 
     return step
 
@@ -183,6 +221,8 @@ def _on_message(factory: Callable[[Loader, ET.Element, Target], Step]) -> Factor
 
 FACTORIES: dict[str, Factory] = {
     "authentication-managed-identity": _managed_identity,
+    "cache-lookup-value": _cache_lookup_value,
+    "cache-store-value": _cache_store_value,
     "check-header": check_header,
     "choose": _choose,
     "cors": _cors,
@@ -192,8 +232,11 @@ FACTORIES: dict[str, Factory] = {
     "quota-by-key": quota,
     "rate-limit-by-key": rate_limit_by_key,
     "return-response": _return_response,
+    "rewrite-uri": _rewrite_uri,
     "set-backend-service": _set_backend_service,
+    "set-body": _on_message(_set_body),
     "set-header": _on_message(_set_header),
+    "set-method": _set_method,
     "set-query-parameter": _set_query_parameter,
     "set-status": _on_message(_set_status),
     "set-variable": _set_variable,

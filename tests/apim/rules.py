@@ -31,6 +31,10 @@ def _rule(sections: frozenset[str], *attributes: str, **rest: frozenset[str]) ->
 INBOUND, BACKEND = frozenset({"inbound"}), frozenset({"backend"})
 RULES = {
     "authentication-managed-identity": _rule(INBOUND, "resource"),
+    "cache-lookup-value": _rule(
+        EVERYWHERE, "key", "variable-name", "default-value", "caching-type"
+    ),
+    "cache-store-value": _rule(EVERYWHERE, "key", "value", "duration", "caching-type"),
     "check-header": _rule(
         INBOUND, "name", "failed-check-httpcode", "failed-check-error-message", "ignore-case"
     ),
@@ -52,8 +56,11 @@ RULES = {
         tiers=frozenset({"classic", "v2"}),
     ),
     "return-response": _rule(EVERYWHERE),
+    "rewrite-uri": _rule(INBOUND, "template"),
     "set-backend-service": _rule(INBOUND | BACKEND, "backend-id"),
+    "set-body": _rule(INBOUND | BACKEND | frozenset({"outbound"})),
     "set-header": _rule(EVERYWHERE, "name", "exists-action"),
+    "set-method": _rule(INBOUND | frozenset({"on-error"})),
     "set-query-parameter": _rule(INBOUND | BACKEND, "name", "exists-action"),
     "set-status": _rule(EVERYWHERE, "code", "reason"),
     "set-variable": _rule(EVERYWHERE, "name", "value"),

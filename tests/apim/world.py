@@ -39,7 +39,7 @@ SERVERS = json.loads(NOT_READY.body)
 class World:
     """A gateway, its callers' clock, and a scoring endpoint that answers as it is told."""
 
-    def __init__(self, product: str = "product.xml") -> None:
+    def __init__(self, product: str = "product.xml", front_door_id: str = "") -> None:
         self.now = START
         self.seen: list[Request] = []
         self.answer = Response(
@@ -55,7 +55,11 @@ class World:
             "key-b": Subscription("b", START - timedelta(days=10)),
         }
         self.gateway = Gateway(
-            product, services, subscriptions, [ORIGIN, "https://other.example.com:8443"]
+            product,
+            services,
+            subscriptions,
+            [ORIGIN, "https://other.example.com:8443"],
+            front_door_id,
         )
 
     def _endpoint(self, request: Request, timeout: float) -> Response:
@@ -77,6 +81,10 @@ class World:
         if length is not None:
             given["Content-Length"] = str(length)
         return self.gateway.handle(Request(headers=Headers(given), ip=ip), GUID)
+
+    def health(self) -> int:
+        """Return the status of a GET of /health without a key."""
+        return self.gateway.handle(Request("GET", "/health")).status
 
     def fails(self, status: int, body: bytes | None = None, **headers: str) -> None:
         """Let the endpoint answer so from now on; without ``body``, with a page that is not

@@ -21,6 +21,7 @@ METRIC_ALERTS: dict[str, dict[str, Any]] = {
     for alert in (
         *_LOCALS["endpoint_alerts"].values(),
         _LOCALS["gateway_alert"],
+        _LOCALS["capacity_alert"],
         _LOCALS["probe_alert"],
     )
 }

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from azure_cli.parser import METRICS
 from azureml_scoring.errors import ClientError, ScoringError
 from deploy.alert_firing import HOUR, MINUTE, SPANS
 from deploy.alert_names import LOG_ALERTS, PROMETHEUS_ALERTS
@@ -106,6 +107,20 @@ def test_the_metric_has_what_is_asked_of_it():
         for dimension in alert["dimensions"]
     }
     assert asked < {"deployment", "statusCode", "statusCodeClass", "modelStatusCode"}
+
+
+def test_the_platforms_metrics_are_in_microsofts_list():
+    """So are their aggregations and dimensions: Azure would accept any while there are no data."""
+    known = {name: metric for one in METRICS.values() for name, metric in one.items()}
+    text = (INFRASTRUCTURE / "metric_alerts.tf").read_text()
+    rules = re.findall(
+        r"metric = (.*?), (?:aggregation = (\S+), )?above = \d+, each = (\w+|\S+)", text
+    )
+    assert len(rules) == 7
+    for names, aggregation, dimension in rules:
+        for name in re.findall(r'"(\w+)"', names):
+            assert (aggregation.strip('"') or "Average") in known[name]["aggregations"]
+            assert dimension == "null" or dimension.strip('"') in known[name]["dimensions"]
 
 
 def test_what_the_model_refuses_is_no_failure_of_the_endpoint():

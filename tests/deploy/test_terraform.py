@@ -7,13 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from terraform.module import INFRASTRUCTURE, Module, parse
+from terraform.module import INFRASTRUCTURE, ROOTS, Module, parse
 from terraform.schema import SNAPSHOT, of_type, problems, schemas
 
 MODULE = Module(INFRASTRUCTURE)
 BLOCKS = MODULE.blocks()
-TFVARS = sorted(INFRASTRUCTURE.glob("terraform.tfvars.*"))
-TESTS = sorted((INFRASTRUCTURE / "tests").glob("*.tftest.hcl"))
+MODULES = {root.name: Module(root) for root in ROOTS}
+ALL = {
+    f"{root}/{address}": block
+    for root, module in MODULES.items()
+    for address, block in module.blocks().items()
+}
+TFVARS = sorted(path for root in ROOTS for path in root.glob("terraform.tfvars.*"))
+TESTS = sorted(path for root in ROOTS for path in root.glob("tests/*.tftest.hcl"))
 FLAGS = ("enable_aks_deployment", "enable_api_management", "enable_redis_cache")
 
 
@@ -45,10 +51,10 @@ def module_of(folder: Path, text: str) -> Module:
     return Module(folder)
 
 
-@pytest.mark.parametrize("address", BLOCKS)
+@pytest.mark.parametrize("address", ALL)
 def test_resources_keep_to_the_providers_schema(address: str):
     """Names are known, nothing is missing, and blocks are where they belong, at all depths."""
-    block = BLOCKS[address]
+    block = ALL[address]
     schema = of_type(block.section, block.type)
     assert schema is not None, (
         "The snapshot lacks this type; write it anew: tests/terraform/snapshot.py says how."
@@ -101,7 +107,7 @@ def test_a_mistake_inside_a_block_is_found():
 def test_every_reference_is_to_something():
     """Variables, locals, resources and their attributes exist."""
     assert len(list(MODULE.references())) > 300
-    assert list(unresolved(MODULE)) == []
+    assert [found for module in MODULES.values() for found in unresolved(module)] == []
 
 
 @pytest.mark.parametrize(
@@ -135,10 +141,16 @@ def test_the_snapshot_is_of_the_versions_that_are_asked_for():
         for name in provider[part]
     }
     assert held >= {
-        (block.section, block.type) for block in BLOCKS.values() if block.type != "terraform_data"
+        (block.section, block.type) for block in ALL.values() if block.type != "terraform_data"
     }
-    (asked,) = [one["required_providers"][0] for one in MODULE.each("terraform")]
-    for name, version in (("azurerm", "~> 5.10"), ("azapi", "~> 2.12")):
+    for root, name, version in (
+        ("infrastructure", "azurerm", "~> 5.10"),
+        ("infrastructure", "azapi", "~> 2.12"),
+        ("infrastructure", "time", "~> 0.13"),
+        ("global", "azurerm", "~> 5.10"),
+        ("global", "azapi", "~> 2.12"),
+    ):
+        (asked,) = [one["required_providers"][0] for one in MODULES[root].each("terraform")]
         assert asked[name]["version"] == version
         least, held = (
             tuple(map(int, one.split(".")[:2]))
@@ -158,28 +170,30 @@ def test_the_snapshot_has_the_providers_own_names():
 
 def test_variables_say_what_they_are():
     """Variables have a type and a description, outputs a description."""
-    for name, body in MODULE.variables().items():
-        assert body.keys() >= {"type", "description"}, name
-    for name, body in MODULE.outputs().items():
-        assert body.keys() >= {"value", "description"}, name
+    for module in MODULES.values():
+        for name, body in module.variables().items():
+            assert body.keys() >= {"type", "description"}, name
+        for name, body in module.outputs().items():
+            assert body.keys() >= {"value", "description"}, name
 
 
 def test_nothing_is_declared_in_vain():
     """Each variable and local is read somewhere."""
-    read = {(found["kind"], found["name"]) for found in MODULE.references() if found["kind"]}
-    assert {("var", name) for name in MODULE.variables()} - read == set()
-    assert {("local", name) for name in MODULE.locals()} - read == set()
+    for module in MODULES.values():
+        read = {(found["kind"], found["name"]) for found in module.references() if found["kind"]}
+        assert {("var", name) for name in module.variables()} - read == set()
+        assert {("local", name) for name in module.locals()} - read == set()
 
 
-@pytest.mark.parametrize("path", TFVARS, ids=lambda path: path.suffix)
+@pytest.mark.parametrize("path", TFVARS, ids=lambda path: f"{path.parent.name}{path.suffix}")
 def test_tfvars_name_declared_variables(path: Path):
     """They set all variables without a default except the subscription."""
     given = {name for name in parse(path.read_text()) if not name.startswith("__")}
-    declared = MODULE.variables()
+    declared = Module(path.parent).variables()
     assert given <= declared.keys()
     needed = {name for name, body in declared.items() if "default" not in body}
     assert needed - given == {"subscription_id"}
-    assert set(FLAGS) <= given
+    assert set(FLAGS) & declared.keys() <= given
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
@@ -187,16 +201,15 @@ def test_terraform_tests_are_readable(path: Path):
     """They set only declared variables, and each run asserts or expects a failure. CI runs them
     with the real providers."""
     tree = parse(path.read_text())
+    declared = Module(path.parents[1]).variables()
     runs = [(name, body) for one in tree["run"] for name, body in one.items()]
     assert runs
     for _, body in runs:
         assert body.get("assert") or body["expect_failures"]
         for variables in body.get("variables", []):
-            assert {
-                name for name in variables if not name.startswith("__")
-            } <= MODULE.variables().keys()
+            assert {name for name in variables if not name.startswith("__")} <= declared.keys()
     assert {body["command"] for _, body in runs} == (
-        {"apply", "plan"} if path.name == "apply.tftest.hcl" else {"plan"}
+        {"apply", "plan"} if path.name in ("apply.tftest.hcl", "state.tftest.hcl") else {"plan"}
     )
 
 
@@ -225,11 +238,15 @@ def test_quota_by_key_is_only_where_the_tier_has_it():
 def test_the_resource_providers_that_are_used_are_registered():
     """Each namespace of a resource's id is, and so are those that Azure ML and AKS use without a
     resource here; Azure has registered Microsoft.Authorization itself."""
-    (provider,) = [one["azurerm"] for one in MODULE.each("provider") if "azurerm" in one]
-    ids = "".join(path.read_text() for path in TESTS)
-    used = set(re.findall(r"/providers/(Microsoft\.\w+)", ids)) - {"Microsoft.Authorization"}
-    used |= {"Microsoft.Cdn", "Microsoft.Compute", "Microsoft.PolicyInsights"}
-    assert used <= set(provider["resource_providers_to_register"])
+    others = {"infrastructure": {"Microsoft.Cdn", "Microsoft.Compute", "Microsoft.PolicyInsights"}}
+    for root in ROOTS:
+        (provider,) = [
+            one["azurerm"] for one in MODULES[root.name].each("provider") if "azurerm" in one
+        ]
+        ids = "".join(path.read_text() for path in root.glob("tests/*.tftest.hcl"))
+        used = set(re.findall(r"/providers/(Microsoft\.\w+)", ids))
+        used = (used | others.get(root.name, set())) - {"Microsoft.Authorization"}
+        assert used <= set(provider["resource_providers_to_register"])
 
 
 def test_a_destroy_leaves_nothing():
@@ -244,7 +261,7 @@ def test_a_destroy_leaves_nothing():
 
 def test_no_role_is_wider_than_its_job():
     """Nobody becomes owner or contributor, and the gateway's own role is one action."""
-    texts = "".join(path.read_text() for path in INFRASTRUCTURE.glob("*.tf"))
+    texts = "".join(path.read_text() for path in INFRASTRUCTURE.rglob("*.tf"))
     roles = set(re.findall(r'(?:role_definition_name|name)\s*= "([A-Z][^"]*)"', texts))
     assert {"AzureML Data Scientist", "AcrPull"} <= roles
     assert not roles & {
@@ -262,7 +279,8 @@ def test_no_role_is_wider_than_its_job():
 
 def test_no_file_holds_a_secret():
     """Passwords and keys come from Azure, subscriptions from the user."""
-    for path in [*INFRASTRUCTURE.glob("*.tf*"), *INFRASTRUCTURE.glob("*.example")]:
+    files = [path for root in ROOTS for path in root.glob("*.tf*")]
+    for path in [*files, *INFRASTRUCTURE.glob("*.example")]:
         text = path.read_text()
         assert not re.search(
             r'(password|secret|access_key|sas_token)\w*\s*=\s*"', text, re.IGNORECASE

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from terraform.module import INFRASTRUCTURE
+from deploy.checkout import REPOSITORY
+from terraform.module import INFRASTRUCTURE, ROOTS
 from terraform.provider import providers
 
 Terraform = Callable[..., subprocess.CompletedProcess[str]]
@@ -63,7 +64,13 @@ def test_files_are_formatted(terraform: Terraform):
 
 
 @pytest.mark.parametrize(
-    "name", ["terraform.tfvars.dev-edge-learning", "terraform.tfvars.prod", "backend.tf.example"]
+    "name",
+    [
+        "terraform.tfvars.dev-edge-learning",
+        "terraform.tfvars.prod",
+        "global/terraform.tfvars.prod",
+        "backend.tf.example",
+    ],
 )
 def test_files_that_fmt_does_not_know_are_formatted(terraform: Terraform, copy: Path, name: str):
     """They are checked under a suffix that it knows."""
@@ -72,10 +79,11 @@ def test_files_that_fmt_does_not_know_are_formatted(terraform: Terraform, copy: 
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_the_module_is_valid(terraform: Terraform):
+@pytest.mark.parametrize("root", ROOTS, ids=lambda root: root.name)
+def test_a_root_is_valid(terraform: Terraform, root: Path):
     """Terraform accepts types, references, blocks and arguments."""
-    assert terraform(INFRASTRUCTURE, "init", "-backend=false").returncode == 0
-    done = terraform(INFRASTRUCTURE, "validate")
+    assert terraform(root, "init", "-backend=false").returncode == 0
+    done = terraform(root, "validate")
     assert done.returncode == 0, done.stderr
 
 
@@ -115,17 +123,34 @@ def test_terraform_finds_mistakes_with_the_stand_ins(
     assert said in " ".join(done.stderr.replace("│", " ").split())
 
 
-def test_flags_make_what_they_say(terraform: Terraform):
-    """`terraform test` runs infrastructure/tests/ with mocked providers."""
-    assert terraform(INFRASTRUCTURE, "init", "-backend=false").returncode == 0
-    done = terraform(INFRASTRUCTURE, "test")
+@pytest.mark.parametrize("root", ROOTS, ids=lambda root: root.name)
+def test_flags_make_what_they_say(terraform: Terraform, root: Path):
+    """`terraform test` runs the tests of each root with mocked providers."""
+    assert terraform(root, "init", "-backend=false").returncode == 0
+    done = terraform(root, "test")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 failed" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["dev-edge-learning", "prod"])
-def test_the_variables_of_an_environment_are_accepted(terraform: Terraform, copy: Path, name: str):
-    """They pass every type and rule, with all flags on."""
+SECOND_REGION = (
+    "-var=environment=prod2",
+    "-var=location=swedencentral",
+    "-var=address_space=10.44.0.0/16",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [("dev-edge-learning", ()), ("prod", ()), ("prod", SECOND_REGION)],
+    ids=["dev", "prod", "second-region"],
+)
+def test_the_variables_of_an_environment_are_accepted(
+    terraform: Terraform, copy: Path, name: str, others: tuple[str, ...]
+):
+    """They pass every type and rule, with all flags on; a second region has the first one's file
+    and the values that docs/regions.md gives."""
+    page = (REPOSITORY / "docs" / "regions.md").read_text()
+    assert all(other.replace("-var=", "-var ") in page for other in others)
     flags = (copy / "tests" / "flags.tftest.hcl").read_text()
     mocks = flags[: flags.index("variables {")]
     for path in (copy / "tests").iterdir():
@@ -136,5 +161,5 @@ def test_the_variables_of_an_environment_are_accepted(terraform: Terraform, copy
     )
     (copy / "tests" / "environment.tftest.hcl").write_text(mocks + run)
     assert terraform(copy, "init", "-backend=false").returncode == 0
-    done = terraform(copy, "test", f"-var-file=terraform.tfvars.{name}")
+    done = terraform(copy, "test", f"-var-file=terraform.tfvars.{name}", *others)
     assert "1 passed, 0 failed" in done.stdout, done.stdout + done.stderr

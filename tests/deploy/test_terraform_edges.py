@@ -9,13 +9,33 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from terraform.module import INFRASTRUCTURE, Module
+import pytest
+
+from terraform.module import INFRASTRUCTURE, ROOTS, Module
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 NETWORK = "resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/vnet"
+GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers"
 HUB = f"/subscriptions/{SUBSCRIPTION}/{NETWORK}"
 PUBLISHER = {"name": "Test", "email": "test@example.com"}
 NODES = {"vm_size": "Standard_D4ds_v5", "minimum": 1, "maximum": 1}
+
+KEY = {
+    "key_id": f"https://kv.vault.azure.net/keys/scoring/{'0' * 32}",
+    "vault_id": f"{GROUP}/Microsoft.KeyVault/vaults/kv",
+    "identity_id": f"{GROUP}/Microsoft.ManagedIdentity/userAssignedIdentities/id",
+    "identity_client_id": SUBSCRIPTION,
+}
+WINDOW = {"day": "Monday", "hour": 0, "hours": 4}
+WRONG_WINDOWS: list[dict[str, Any]] = [
+    {"day": "monday"},
+    {"hour": 24},
+    {"hour": -1},
+    {"hour": 0.5},
+    {"hours": 3},
+    {"hours": 25},
+    {"hours": 4.5},
+]
 
 
 def nodes(least: float, **others: Any) -> tuple[list[Any], list[Any]]:
@@ -41,6 +61,22 @@ EDGES: dict[str, tuple[list[Any], list[Any]]] = {
         [{"cost centre": "x" * 256}, {f"t{n}": "" for n in range(47)}],
         [{"a/b": ""}, {"a": "x" * 257}, {"x" * 129: ""}, {f"t{n}": "" for n in range(48)}],
     ),
+    "registry_replicas": ([[], ["northeurope"]], [["westeurope"], ["North Europe"]]),
+    "image_registry_id": (
+        [None, f"{GROUP}/Microsoft.ContainerRegistry/registries/cr"],
+        ["cr", HUB],
+    ),
+    "customer_managed_key": (
+        [None, KEY],
+        [
+            KEY | {"key_id": "https://kv.vault.azure.net/keys/scoring"},
+            KEY | {"vault_id": "kv"},
+            KEY | {"identity_id": SUBSCRIPTION},
+        ],
+    ),
+    "approved_outbound_hosts": ([None], [[], ["https://pypi.org"], ["pypi"]]),
+    "gateway_in_network": ([False], [True]),
+    "agents_subnet": ([None, {}, {"delegation": "Microsoft.DevOpsInfrastructure/pools"}], []),
     "endpoint_name": (
         ["abc", "a" * 32, "a-1-b"],
         ["ab", "a" * 33, "1abc", "a--b", "abc-", "a_bc"],
@@ -67,6 +103,11 @@ EDGES: dict[str, tuple[list[Any], list[Any]]] = {
         [["203.0.113.7/32"], ["203.0.0.0/8"]],
         [["0.0.0.0/0"], ["0.0.0.0/1", "128.0.0.0/1"], ["203.0.113.7"], ["::/0"], ["a"]],
     ),
+    "aks_log_categories": ([[], ["guard", "kube-audit"]], [["kube_audit"], [""]]),
+    "maintenance_window": (
+        [WINDOW, WINDOW | {"hour": 23, "hours": 24}],
+        [WINDOW | one for one in WRONG_WINDOWS],
+    ),
     "workload": (
         [{"namespace": "a", "service_account": "a" * 63}],
         [
@@ -85,6 +126,7 @@ EDGES: dict[str, tuple[list[Any], list[Any]]] = {
         [[], ["https://a.example.com:8443"]],
         [["*"], ["https://a/b"], ["https://a/"], ["a.example.com"], ["https://@(1)"]],
     ),
+    "front_door_id": ([None, SUBSCRIPTION], ["", SUBSCRIPTION[:-1], "afd-scoring-global"]),
     "redis_tier": (["managed", "classic"], ["Managed", ""]),
     "redis_signing_key": (["x" * 16], ["x" * 15, ""]),
     "managed_redis_sku": (["Balanced_B0", "MemoryOptimized_M20"], ["Balanced_B50", "Balanced_B2"]),
@@ -94,6 +136,7 @@ EDGES: dict[str, tuple[list[Any], list[Any]]] = {
     "probe_request": ([None], ["endpoints/sample-request.json", "{"]),
     "alert_emails": ([[], ["a@b.c"]], [["a"], ["a@b"], ["a b@c.d"]]),
     "alert_webhooks": ([{}, {"a": "https://b"}], [{"a": "http://b"}]),
+    "monthly_budget": ([None, 0.5], [0, -1]),
     "runbook_url": (
         ["docs/runbook.md", "https://a/b"],
         ["http://a", "https://a#b", "docs/other.md", ""],
@@ -129,6 +172,39 @@ EDGES: dict[str, tuple[list[Any], list[Any]]] = {
 }
 """Accepted and refused values of each variable that has rules, one at a time."""
 
+REGION = {"gateway_host": "apim-scoring-prod-1a2b3.azure-api.net"}
+GLOBAL_EDGES: dict[str, tuple[list[Any], list[Any]]] = {
+    "subscription_id": EDGES["subscription_id"],
+    "project": EDGES["project"],
+    "regions": (
+        [
+            {"westeurope": REGION | {"weight": 1}},
+            {"westeurope": REGION | {"weight": 1000}, "eastus2": REGION | {"enabled": False}},
+        ],
+        [
+            {},
+            {"West Europe": REGION},
+            {"westeurope": {"gateway_host": "https://a.azure-api.net"}},
+            {"westeurope": {"gateway_host": "apim"}},
+            {"westeurope": REGION | {"weight": 0}},
+            {"westeurope": REGION | {"weight": 1001}},
+            {"westeurope": REGION | {"weight": 0.5}},
+            {"westeurope": REGION | {"enabled": False}},
+        ],
+    ),
+    "action_group_ids": ([[], [f"{GROUP}/Microsoft.Insights/actionGroups/ag"]], [["ag"]]),
+    "waf_mode": (["Prevention", "Detection"], ["prevention", ""]),
+    "log_analytics_workspace_id": (
+        [None, f"{GROUP}/Microsoft.OperationalInsights/workspaces/log"],
+        ["log", SUBSCRIPTION, f"{GROUP}/Microsoft.Insights/components/appi"],
+    ),
+    "model_registry_user_ids": ([[], [SUBSCRIPTION]], [["someone@example.com"], [""]]),
+}
+"""The same of ``infrastructure/global/``."""
+
+NETWORKS = {"id": HUB, "endpoints_subnet_id": f"{HUB}/subnets/a"}
+PRIVATE = {"private_network_enabled": True, "agents_network_id": HUB}
+GATEWAY = {"enable_api_management": True, "api_publisher": PUBLISHER}
 COMBINATIONS: list[tuple[dict[str, Any], str | None]] = [
     ({"project": "abcdefghi", "environment": "abcde"}, None),
     ({"project": "abcdefghi", "environment": "abcdef"}, "environment"),
@@ -142,6 +218,13 @@ COMBINATIONS: list[tuple[dict[str, Any], str | None]] = [
     ),
     ({"private_network_enabled": True}, "agents_network_id"),
     ({"private_network_enabled": True, "agents_network_id": HUB}, None),
+    ({"private_network_enabled": True, "agents_subnet": {}}, None),
+    ({"agents_subnet": {}, "existing_network": NETWORKS}, "agents_subnet"),
+    (PRIVATE | {"approved_outbound_hosts": ["pypi.org", "*.anaconda.org"]}, None),
+    (PRIVATE | {"approved_outbound_hosts": ["https://pypi.org"]}, "approved_outbound_hosts"),
+    (PRIVATE | {"gateway_in_network": True}, "gateway_in_network"),
+    (PRIVATE | GATEWAY | {"gateway_in_network": True}, "gateway_in_network"),
+    (PRIVATE | GATEWAY | {"gateway_in_network": True, "api_management_sku": "StandardV2_1"}, None),
     (
         {
             "enable_aks_deployment": True,
@@ -159,20 +242,22 @@ def run(name: str, values: Mapping[str, Any], refused: str | None) -> dict[str, 
     return {name: {"command": "plan", "variables": values, **expected}}
 
 
-def test_variables_are_refused_at_their_edges(tmp_path: Path):
+@pytest.mark.parametrize("root", ROOTS, ids=lambda root: root.name)
+def test_variables_are_refused_at_their_edges(tmp_path: Path, root: Path):
     """Terraform accepts each value at a limit and refuses each past it. A variable's rules need no
     provider, so they are tried apart from the rest."""
-    with_rules = {
-        name for name, body in Module(INFRASTRUCTURE).variables().items() if "validation" in body
-    }
-    assert with_rules == EDGES.keys()
-    tried = [({name: value}, None) for name, (good, _) in EDGES.items() for value in good]
-    tried += [({name: value}, name) for name, (_, bad) in EDGES.items() for value in bad]
-    tried += COMBINATIONS
+    one_region = root == INFRASTRUCTURE
+    edges = EDGES if one_region else GLOBAL_EDGES
+    with_rules = {name for name, body in Module(root).variables().items() if "validation" in body}
+    assert with_rules == edges.keys()
+    tried = [({name: value}, None) for name, (good, _) in edges.items() for value in good]
+    tried += [({name: value}, name) for name, (_, bad) in edges.items() for value in bad]
+    tried += COMBINATIONS if one_region else []
     runs = [run(f"r{number}", *one) for number, one in enumerate(tried)]
-    shutil.copy(INFRASTRUCTURE / "variables.tf", tmp_path)
+    shutil.copy(root / "variables.tf", tmp_path)
     (tmp_path / "tests").mkdir()
-    defaults = {"subscription_id": SUBSCRIPTION, "environment": "test"}
+    needed = {"environment": "test"} if one_region else {"regions": {"westeurope": REGION}}
+    defaults = {"subscription_id": SUBSCRIPTION, **needed}
     (tmp_path / "tests" / "edges.tftest.json").write_text(
         json.dumps({"variables": defaults, "run": runs})
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from deploy.test_terraform import BLOCKS
+from deploy.test_terraform import ALL
 from terraform.ids import ARGUMENT, refused
 from terraform.schema import of_type
 
@@ -35,6 +35,19 @@ def problems(kind: str, body: dict[str, Any]) -> list[str]:
         ("azurerm_private_endpoint", {"subnet_id": GROUP.lower()}, "not a resource id"),
         ("azurerm_role_assignment", {"principal_id": "someone@example.com"}, "not a GUID"),
         ("azurerm_role_assignment", {"scope": "rg"}, "not a resource id"),
+        (
+            "azurerm_managed_redis",
+            {"customer_managed_key": [{"key_vault_key_id": "scoring"}]},
+            "not a key",
+        ),
+        (
+            "azapi_resource",
+            {
+                "type": "Microsoft.MachineLearningServices/workspaces/onlineEndpoints@1",
+                "parent_id": GROUP,
+            },
+            "an id of a group or a subscription, not Microsoft.MachineLearningServices/workspaces",
+        ),
     ],
 )
 def test_an_id_that_azure_would_refuse_is_refused(kind: str, body: dict[str, Any], said: str):
@@ -72,7 +85,7 @@ def test_each_argument_for_ids_that_is_used_has_a_rule():
     """Without one, a wrong id would be found only by the real provider."""
     used = {
         (block.type, name)
-        for block in BLOCKS.values()
+        for block in ALL.values()
         if block.section == "resource"
         for name in arguments(block.body)
     }

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-ARGUMENT = re.compile(r"(\w+_)?ids|\w+_id|scopes?|assignable_scopes|action_groups")
+ARGUMENT = re.compile(r"(\w+_)?ids|\w+_id|scopes?|assignable_scopes|\w+_groups")
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 RESOURCE = re.compile(
     rf"/subscriptions/{GUID.pattern}(/resourceGroups/[^/]+)?"
@@ -17,6 +17,8 @@ RESOURCE = re.compile(
 LEARNING = "Microsoft.MachineLearningServices/workspaces"
 LOGS = "Microsoft.OperationalInsights/workspaces"
 NETWORK = "Microsoft.Network/virtualNetworks"
+FRONT_DOOR = "Microsoft.Cdn/profiles"
+GROUP = "a group or a subscription"
 
 TYPES = {
     "action_group_id": "Microsoft.Insights/actionGroups",
@@ -26,10 +28,20 @@ TYPES = {
     "application_insights_id": "Microsoft.Insights/components",
     "azurerm_api_management_subscription.product_id": "Microsoft.ApiManagement/service/products",
     "azurerm_application_insights.workspace_id": LOGS,
+    "azurerm_machine_learning_workspace_network_outbound_rule_fqdn.workspace_id": LEARNING,
     "azurerm_machine_learning_workspace_network_outbound_rule_private_endpoint.workspace_id": (
         LEARNING
     ),
+    "cdn_frontdoor_domain_id": f"{FRONT_DOOR}/afdEndpoints",
+    "cdn_frontdoor_endpoint_id": f"{FRONT_DOOR}/afdEndpoints",
+    "cdn_frontdoor_firewall_policy_id": (
+        "Microsoft.Network/frontDoorWebApplicationFirewallPolicies"
+    ),
+    "cdn_frontdoor_origin_group_id": f"{FRONT_DOOR}/originGroups",
+    "cdn_frontdoor_origin_ids": f"{FRONT_DOOR}/originGroups/origins",
+    "cdn_frontdoor_profile_id": FRONT_DOOR,
     "component_id": "Microsoft.Insights/components",
+    "contact_groups": "Microsoft.Insights/actionGroups",
     "container_registry_id": "Microsoft.ContainerRegistry/registries",
     "data_collection_endpoint_id": "Microsoft.Insights/dataCollectionEndpoints",
     "data_collection_rule_id": "Microsoft.Insights/dataCollectionRules",
@@ -41,11 +53,13 @@ TYPES = {
     "machine_learning_workspace_id": LEARNING,
     "managed_redis_id": "Microsoft.Cache/redisEnterprise",
     "monitor_account_id": "Microsoft.Monitor/accounts",
+    "nat_gateway_id": "Microsoft.Network/natGateways",
     "network_security_group_id": "Microsoft.Network/networkSecurityGroups",
-    "parent_id": LEARNING,
+    "public_ip_address_id": "Microsoft.Network/publicIPAddresses",
     "private_dns_zone_id": "Microsoft.Network/privateDnsZones",
     "private_dns_zone_ids": "Microsoft.Network/privateDnsZones",
     "remote_virtual_network_id": NETWORK,
+    "resource_group_id": GROUP,
     "role_definition_id": "Microsoft.Authorization/roleDefinitions",
     "storage_account_id": "Microsoft.Storage/storageAccounts",
     "subnet_id": f"{NETWORK}/subnets",
@@ -71,6 +85,9 @@ ANY = {
 
 GUIDS = {"admin_group_object_ids", "client_id", "object_id", "principal_id", "tenant_id"}
 
+KEYS = {"key_id", "key_vault_key_id"}
+"""Addresses of keys in a vault."""
+
 OTHERS = {"operation_id", "product_id", "source_id"}
 """Names of things in API Management, and a workbook's source: an id in lower case."""
 
@@ -82,17 +99,21 @@ def refused(kind: str, body: Mapping[str, Any], schema: Mapping[str, Any]) -> It
             continue
         given = body.get(name)
         for value in given if isinstance(given, list) else [given]:
-            if isinstance(value, str) and (problem := _problem(kind, name, value)):
+            if isinstance(value, str) and (problem := _problem(kind, name, value, body)):
                 yield f"{kind}.{name}: {problem}: {value!r}"
     for name, nested in schema.get("block_types", {}).items():
         for one in body.get(name) or ():
             yield from refused(kind, one, nested["block"])
 
 
-def _problem(kind: str, argument: str, value: str) -> str | None:
+def _problem(kind: str, argument: str, value: str, body: Mapping[str, Any]) -> str | None:
     wanted = TYPES.get(f"{kind}.{argument}", TYPES.get(argument))
+    if argument == "parent_id":
+        wanted = _parent(str(body.get("type", "")))
     if wanted is None and argument in OTHERS:
         return None
+    if argument in KEYS:
+        return None if re.fullmatch(r"https://[^/]+/keys/[^/]+(/[^/]+)?", value) else "not a key"
     if argument in GUIDS:
         return None if GUID.fullmatch(value) else "not a GUID"
     if wanted is None and argument not in ANY:
@@ -103,7 +124,13 @@ def _problem(kind: str, argument: str, value: str) -> str | None:
     return None if wanted in (None, _type(found)) else f"an id of {_type(found)}, not {wanted}"
 
 
+def _parent(resource_type: str) -> str:
+    """Return the type of the resource, with its version, that one of azapi lies in."""
+    parent = resource_type.partition("@")[0].rpartition("/")[0]
+    return parent if "/" in parent else GROUP
+
+
 def _type(found: re.Match[str]) -> str:
     if found["namespace"] is None:
-        return "a group or a subscription"
+        return GROUP
     return "/".join([found["namespace"], *found["path"].split("/")[1::2]])

@@ -12,11 +12,14 @@ from typing import Any
 import hcl2
 
 INFRASTRUCTURE = Path(__file__).parents[2] / "infrastructure"
+ROOTS = (INFRASTRUCTURE, INFRASTRUCTURE / "global")
+"""One region, and what regions share."""
+
 READING = hcl2.SerializationOptions(strip_string_quotes=True, with_comments=False)
 
 REFERENCE = re.compile(
     r"(?<![\w.])(?:(?P<kind>var|local)\.(?P<name>\w+)|"
-    r"(?P<data>data\.)?(?P<type>(?:azurerm|azapi)_\w+|terraform_data)\.(?P<label>\w+)(?:\[[^][]*\])?(?:\.(?P<attribute>\w+))?)"
+    r"(?P<data>data\.)?(?P<type>(?:azurerm|azapi|time)_\w+|terraform_data)\.(?P<label>\w+)(?:\[[^][]*\])?(?:\.(?P<attribute>\w+))?)"
 )
 
 

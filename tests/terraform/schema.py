@@ -57,7 +57,9 @@ def problems(
         if name[0] != "_"
     }
     for name in dynamic.keys() & given.keys():
-        yield f"{where}.{name} is given twice"
+        if blocks.get(name, {}).get("max_items") == 1:
+            yield f"{where}.{name} is given twice"
+        dynamic[name] = [*given[name], *dynamic[name]]
     for name, value in {**given, **dynamic}.items():
         here = f"{where}.{name}"
         is_block = isinstance(value, list) and any(

@@ -4,7 +4,7 @@ They are read off the bindings that CDK Terrain generates from the providers' ow
 parsed, not imported. After a change of the resource types used, or of a provider's version:
 
     python -m pip install --no-deps --target build/cdktn \\
-        cdktn-provider-azurerm==18.9.0 cdktn-provider-azapi==1.0.0
+        cdktn-provider-azurerm==18.9.0 cdktn-provider-azapi==1.0.0 cdktn-provider-time==14.0.2
     PYTHONPATH=tests python -m terraform.snapshot build/cdktn
 
 The bindings do not tell lists from sets, enums, ranges, nor what is sensitive: the last is taken
@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from terraform.module import INFRASTRUCTURE, Module
+from terraform.module import ROOTS, Module
 from terraform.schema import SNAPSHOT
 
 OF_EVERY_RESOURCE = {
@@ -41,6 +41,7 @@ SENSITIVE = re.compile(
 PROVIDERS = {
     "azurerm": "registry.terraform.io/hashicorp/azurerm",
     "azapi": "registry.terraform.io/azure/azapi",
+    "time": "registry.terraform.io/hashicorp/time",
 }
 
 
@@ -57,8 +58,7 @@ class Bindings:
         return self._block(f"{self._root}Config", self._root, OF_EVERY_RESOURCE)
 
     def provider(self) -> dict[str, Any]:
-        block = self._block(f"{self._root}Config", "", OF_CDK)
-        return {name: part for name, part in block.items() if part}
+        return self._block(f"{self._root}Config", "", OF_CDK)
 
     def _block(self, arguments: str, outputs: str, left_out: set[str]) -> dict[str, Any]:
         attributes: dict[str, Any] = {}
@@ -165,7 +165,7 @@ def version(packages: Path, provider: str) -> str:
 
 def main() -> None:
     packages = Path(sys.argv[1])
-    used = Module(INFRASTRUCTURE).blocks().values()
+    used = [block for root in ROOTS for block in Module(root).blocks().values()]
     providers: dict[str, Any] = {}
     for provider, address in PROVIDERS.items():
         modules = packages / f"cdktn_provider_{provider}"
@@ -194,7 +194,9 @@ def main() -> None:
             }
     text = json.dumps({"provider_schemas": providers}, sort_keys=True)
     # One type a line, so that a change shows.
-    SNAPSHOT.write_text(re.sub(r'("az(?:urerm|api)_\w+": \{"attributes")', r"\n\1", text) + "\n")
+    SNAPSHOT.write_text(
+        re.sub(r'("(?:azurerm|azapi|time)_\w+": \{"attributes")', r"\n\1", text) + "\n"
+    )
 
 
 if __name__ == "__main__":

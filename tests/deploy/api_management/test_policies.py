@@ -57,10 +57,12 @@ def test_tiers() -> None:
 
 
 def test_template() -> None:
-    """Terraform's `templatefile` fills in one value and takes no C# for a template of its own."""
-    assert re.findall(r"[$%]\{[^}]*\}?", (POLICIES / "api.xml").read_text()) == [
-        "${allowed_origins}"
-    ]
+    """Terraform's `templatefile` fills in these values and takes no C# for one of its own."""
+    for name, values in {
+        "api.xml": {"${allowed_origins}", "${front_door_id}"},
+        "health.xml": {"${request}"},
+    }.items():
+        assert set(re.findall(r"[$%]\{[^}]*\}?", (POLICIES / name).read_text())) == values
 
 
 def test_cors_is_first() -> None:
