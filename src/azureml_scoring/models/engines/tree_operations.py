@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import expit, softmax
 
-from azureml_scoring.models.engines.numpy_operations import Function
+from azureml_scoring.models.engines.numpy_operations import Function, sigmoid, softmax
 from azureml_scoring.models.engines.numpy_trees import NumpyTrees, TreeNodes
 
 if TYPE_CHECKING:
@@ -119,11 +118,11 @@ def _classifier(attributes: dict[str, Any], classes: int) -> Function:
         if link == "SOFTMAX":
             sums = softmax(sums, axis=1)
         elif alone and link == "LOGISTIC":
-            sums = np.concatenate([expit(-sums), expit(sums)], axis=1)
+            sums = np.concatenate([sigmoid(-sums), sigmoid(sums)], axis=1)
         elif alone:
             sums = np.concatenate([1 - sums if positive else -sums, sums], axis=1)
         elif link == "LOGISTIC":
-            sums = expit(sums)
+            sums = sigmoid(sums)
         answers: np.ndarray = sums.astype(np.float32)
         return answers
 
