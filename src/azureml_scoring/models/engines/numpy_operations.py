@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from azureml_scoring.models.engines.onnx_reader import attributes_of, dtype_of
+
 if TYPE_CHECKING:
     from onnx import NodeProto
 
@@ -63,9 +65,7 @@ def numpy_function(  # noqa: PLR0911 one for each operation
     node: NodeProto, constants: dict[str, np.ndarray]
 ) -> Function:
     """Return the function that computes a node from its inputs. Raises NotImplementedError."""
-    from onnx.helper import get_attribute_value, tensor_dtype_to_np_dtype
-
-    attributes = {attribute.name: get_attribute_value(attribute) for attribute in node.attribute}
+    attributes = attributes_of(node)
     axis, keep = attributes.get("axis"), bool(attributes.get("keepdims", 1))
     known = [constants.get(name) for name in node.input]
     second = known[1].ravel().tolist() if len(known) == 2 and known[1] is not None else []
@@ -79,7 +79,7 @@ def numpy_function(  # noqa: PLR0911 one for each operation
         case "ArgMax" if not attributes.get("select_last_index"):
             return lambda x: x.argmax(axis=axis or 0, keepdims=keep)
         case "Cast":
-            dtype = tensor_dtype_to_np_dtype(attributes["to"])
+            dtype = dtype_of(attributes["to"])
             return lambda x: x.astype(dtype, copy=False)
         case "Concat":
             return lambda *parts: np.concatenate(parts, axis=axis)

@@ -12,6 +12,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
+import joblib
+
 from azureml_scoring.errors import StartupError
 from azureml_scoring.models.boosters import native_file
 from azureml_scoring.models.engines.graph_estimator import GraphEstimator
@@ -145,8 +147,6 @@ def _load(file: IO[bytes], artifact: Artifact, settings: Settings, classes: Sequ
         return _without_pickle(file.read(), path.name, settings.trusted_types)
     _refuse_pickle(artifact, settings)
     own_modules.make_importable(artifact, pickled=True)
-    import joblib  # takes a tenth of a second, so only pickles pay
-
     return joblib.load(file)
 
 
