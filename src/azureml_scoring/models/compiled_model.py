@@ -91,7 +91,7 @@ def open_compiled(
     engines = Engines(compiled, graph, estimator, settings.scoring_onnx_provider)
 
     # On demand, what only the estimator answers is checked when it is loaded.
-    methods = METHODS if estimator else compiled.outputs.keys() - compiled.logarithms
+    methods = METHODS if estimator is not None else compiled.outputs.keys() - compiled.logarithms
 
     def predictor(sessions: list[Session]) -> OnnxPredictor:
         return OnnxPredictor(compiled, engines.joined(sessions), direct, encoder, engines.rows)
