@@ -27,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse signals slo interop sweep deep parity-hunt pictures bench bench-targets bench-workers bench-overload bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
+.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse signals slo interop sweep deep parity-hunt pictures bench bench-targets bench-workers bench-start bench-overload bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -150,6 +150,9 @@ signals: $(TESTING) ## how often drift, alerts and rollouts err, simulated (two 
 	@$(BIN)/python -m benchmarks.signals.predictions --write-docs
 	@$(BIN)/python -m benchmarks.signals.rollouts --write-docs
 	@$(BIN)/python -m benchmarks.signals.comparisons --write-docs
+
+bench-start: $(TESTING) ## start and memory of a worker beside its peers', and what it imports (three minutes): docs/adr/0022-lean-workers.md
+	@$(BIN)/python benchmarks/start.py
 
 bench-overload: $(TESTING) ## what servers do beyond their capacity, side by side (half an hour): docs/benchmarks.md
 	@$(BIN)/python benchmarks/overload.py --write-docs

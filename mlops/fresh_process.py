@@ -18,7 +18,13 @@ from azureml_scoring.errors import StartupError
 from azureml_scoring.models.loading import load
 from azureml_scoring.settings import Settings
 try:
-    load(Settings(scoring_model_path=Path(sys.argv[1]), scoring_skops_trusted_types=sys.argv[2]))
+    load(
+        Settings(
+            scoring_model_path=Path(sys.argv[1]),
+            scoring_skops_trusted_types=sys.argv[2],
+            scoring_estimator="start",
+        )
+    )
 except StartupError as error:
     print(error)
     sys.exit(1)

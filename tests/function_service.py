@@ -52,9 +52,10 @@ def service(
     *,
     source: Any = None,
     cache: Any = None,
+    row: WorkerRow | None = None,
     **options: Any,
 ) -> Service:
-    row = WorkerRow()
+    row = row or WorkerRow()
     admission = Admission(lambda: row, slots=1, max_in_flight=2, objective=0.4, deadline=30)
     return Service(
         source or Source(predict),

@@ -204,6 +204,8 @@ def _load(settings: Settings, admission: Admission) -> Model:
             parallelism=model.concurrency.parallelism,
             correct=model.concurrency.kind != "must be alone",
         )
+    if model.on_demand:
+        model.on_demand.waits = False  # neither the event loop nor a slot
     process.spare_start_up_from_collection()
     return model
 

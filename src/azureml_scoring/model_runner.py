@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 from azureml_scoring.admission.admission import Admission
 from azureml_scoring.admission.service_times import WorkKind
 from azureml_scoring.caching.lookup import Computed
-from azureml_scoring.errors import ModelRefusedInput, NonFinitePrediction
+from azureml_scoring.errors import ModelRefusedInput, NonFinitePrediction, NotReady
 from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.models.estimator_on_demand import EstimatorNeeded, EstimatorOnDemand
 from azureml_scoring.models.micro_batching import MicroBatcher
 from azureml_scoring.models.model import Model, Predict
 from azureml_scoring.models.predictions import non_finite
@@ -42,6 +44,8 @@ class ModelRunner:
         due: float,
         gone: Gone,
         outcome: Outcome,
+        *,
+        may_wait: bool = True,
     ) -> Computed:
         """Predict the batch by ``inline`` if it is given, else in a slot until ``due``, unless the
         client has ``gone``.
@@ -49,12 +53,11 @@ class ModelRunner:
         Adds the seconds of queueing and predicting to ``outcome``, and the count of NaN and
         infinities. Raises ScoringError.
         """
-        begun = self._clock()
-        if inline:
-            answers = inline(batch)
-            outcome.seconds[PREDICT] += self._clock() - begun
-        else:
-            answers = self._run_in_slot(model, batch, due, gone, outcome, begun)
+        try:
+            answers = self._answers(model, inline, batch, due, gone, outcome)
+        except EstimatorNeeded as needed:
+            self._load(needed.estimator, outcome, due, may_wait=may_wait)
+            answers = self._answers(model, None, batch, due, gone, outcome)
         bad = non_finite(answers)
         if bad:
             outcome.non_finite += bad
@@ -63,21 +66,43 @@ class ModelRunner:
             self._has_answered = True
         return Computed(answers, shareable=not bad)
 
-    def _run_in_slot(
+    def _load(
+        self, estimator: EstimatorOnDemand, outcome: Outcome, due: float, *, may_wait: bool
+    ) -> None:
+        """Wait until the estimator is loaded, with no slot taken. Raises ScoringError."""
+        if not may_wait:
+            estimator.begin()
+            raise NotReady(
+                "Only the model's estimator can answer this request, and it is being loaded; send "
+                "it again after the time in the header Retry-After."
+            )
+        begun = self._clock()
+        try:
+            estimator.loaded(max(due - time.monotonic(), 0))
+        finally:
+            outcome.seconds[QUEUE] += self._clock() - begun
+
+    def _answers(
         self,
         model: Model,
+        inline: Predict | None,
         batch: Batch,
         due: float,
         gone: Gone,
         outcome: Outcome,
-        queued: float,
     ) -> list[Any]:
-        """Predict in a slot, together with the rows of other requests if the model allows it."""
+        """Predict inline or in a slot, together with the rows of other requests if the model allows
+        it."""
+        queued = self._clock()
+        if inline:
+            answers = inline(batch)
+            outcome.seconds[PREDICT] += self._clock() - queued
+            return answers
         if model.joint_rows > 1 and not batch.params:
-            answers = self._batcher.predict(model, batch, due, gone)
-            outcome.seconds[QUEUE] += self._clock() - queued - answers.predict_s
-            outcome.seconds[PREDICT] += answers.predict_s
-            return answers.values
+            joint = self._batcher.predict(model, batch, due, gone)
+            outcome.seconds[QUEUE] += self._clock() - queued - joint.predict_s
+            outcome.seconds[PREDICT] += joint.predict_s
+            return joint.values
 
         def timed() -> list[Any]:
             begun = self._clock()

@@ -75,6 +75,7 @@ class Scoring:
     _model: Model
     _batch: Batch
     _inline: Predict | None
+    _may_wait: bool
 
     def __init__(self, parts: Parts, request: Request, due: float, waited_s: float = 0.0) -> None:
         """``due``: the deadline, by the monotonic clock. ``waited_s``: how long the request has
@@ -98,6 +99,7 @@ class Scoring:
         if only a thread that may wait can answer the request; nothing is reported then.
         """
         parts, outcome, held = self._parts, self._outcome, self.request.held
+        self._may_wait = may_wait
         if not may_wait and _with_table(self.request):
             raise MustWait
         try:
@@ -144,7 +146,13 @@ class Scoring:
                 self._batch,
                 self.request.cache,
                 lambda part: parts.runner.run(
-                    self._model, self._inline, part, self._due, self.request.gone, outcome
+                    self._model,
+                    self._inline,
+                    part,
+                    self._due,
+                    self.request.gone,
+                    outcome,
+                    may_wait=self._may_wait,
                 ),
                 self._due,
             )

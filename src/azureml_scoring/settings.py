@@ -84,6 +84,11 @@ class Settings:
     """`auto`: use the model compiled to ONNX if packaging proved that it gives the same answers and
     is quicker. `onnx`: use it whenever it is proven, or fail the start. `sklearn`: never."""
 
+    scoring_estimator: Literal["on-demand", "start", "never"] = "on-demand"
+    """When a packaged model's own estimator is loaded if its compiled form answers. `on-demand`:
+    once a request needs it, which waits for that. `start`: before the first request. `never`: such
+    requests are refused, so a worker stays small."""
+
     scoring_onnx_provider: Literal["cpu", "cuda"] = "cpu"
     """Device of ONNX Runtime; `cuda` needs onnxruntime-gpu, and is faster for few models
     ([which](adr/0006-onnx.md))."""

@@ -14,6 +14,7 @@ import numpy as np
 from azureml_scoring import log
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.inputs.contract import METHODS
 from azureml_scoring.models import golden_check
 from azureml_scoring.models.engines import onnx_model, onnx_session
 from azureml_scoring.models.engines.column_tables import ColumnTables
@@ -31,17 +32,37 @@ INLINE_PREDICT_LIMIT_S = 0.005
 """A model that computes its largest batch within this time runs on the event loop."""
 
 
+def answers_alone(packaged: Manifest | None, settings: Settings) -> bool:
+    """Whether the compiled model may answer with its estimator not loaded: none of the engines that
+    packaging chose is, or is a part of, the estimator."""
+    if packaged is None or packaged.onnx is None or settings.scoring_backend == "sklearn":
+        return False
+    race = _chosen(packaged.onnx, settings).race
+    return race is None or not {race.small, race.large} & {"booster", "estimator"}
+
+
+def _chosen(compiled: OnnxModel, settings: Settings) -> OnnxModel:
+    """Return the compiled model with the engines that the settings leave to it."""
+    if compiled.race and settings.scoring_backend == "onnx":
+        return replace(compiled, race=compiled.race.without_estimator())
+    return compiled
+
+
 def open_compiled(
     artifact: Artifact, estimator: Any, direct: Predict, settings: Settings
 ) -> tuple[OnnxPredictor | None, Quick | None]:
     """Open, verify and try the compiled model; return it and ``Model.quick``.
 
-    ``direct`` is the estimator's own. Both are None where it answers. Raises StartupError.
+    ``estimator``: None if it is not loaded. ``direct`` is the estimator's own. Both are None where
+    it answers. Raises StartupError.
     """
     packaged = artifact.manifest
     alone = packaged is not None and packaged.origin is not None
     demanded = (
-        alone or settings.scoring_backend == "onnx" or settings.scoring_onnx_provider == "cuda"
+        alone
+        or settings.scoring_estimator == "never"
+        or settings.scoring_backend == "onnx"
+        or settings.scoring_onnx_provider == "cuda"
     )
     if settings.scoring_backend == "sklearn":
         if alone:
@@ -62,14 +83,15 @@ def open_compiled(
             f"{setting}, but {artifact.file.name} has no proven ONNX beside it; {REPACKAGE}, which "
             f"says why if there is none, or remove the setting."
         )
-    compiled = packaged.onnx
-    if compiled.race and settings.scoring_backend == "onnx":
-        compiled = replace(compiled, race=compiled.race.without_estimator())
+    compiled = _chosen(packaged.onnx, settings)
     graph = onnx_session.read_file(artifact.file.parent / compiled.file)
     packaged.verify(compiled.file, hashlib.sha256(graph).hexdigest())
     encoder = _encoder(artifact, packaged, compiled)
 
     engines = Engines(compiled, graph, estimator, settings.scoring_onnx_provider)
+
+    # On demand, what only the estimator answers is checked when it is loaded.
+    methods = METHODS if estimator is not None else compiled.outputs.keys() - compiled.logarithms
 
     def predictor(sessions: list[Session]) -> OnnxPredictor:
         return OnnxPredictor(compiled, engines.joined(sessions), direct, encoder, engines.rows)
@@ -79,7 +101,7 @@ def open_compiled(
         sessions = engines.open_kept()
         for session in sessions:
             single = OnnxPredictor(compiled, session, direct, encoder)
-            golden_check.check(packaged, single.strictly, tolerance=compiled.parity["tolerance"])
+            golden_check.check(packaged, single.strictly, compiled.parity["tolerance"], methods)
         predict = predictor(sessions)
     except StartupError as error:
         if demanded:

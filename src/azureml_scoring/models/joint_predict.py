@@ -23,16 +23,20 @@ class JointPredict:
 
     def __init__(self) -> None:
         self._rows: list[tuple[Inline, Batch]] = []
-        self._answers: list[list[Any]] = []
+        self._answers: list[list[Any]] | None = None
 
     def add(self, each: Each, inline: Inline, batch: Batch) -> Inline:
-        """Return a function that predicts this batch; the first one called computes all."""
+        """Return a function that predicts this batch; the first one called computes all. If that
+        fails, each is predicted by itself."""
         place = len(self._rows)
         self._rows.append((inline, batch))
 
         def predict(_: Batch) -> list[Any]:
-            if not self._answers:
-                self._answers = each(self._rows)
-            return self._answers[place]
+            if self._answers is None:
+                try:
+                    self._answers = each(self._rows)
+                except Exception:  # one by one, each fails by itself
+                    self._answers = []
+            return self._answers[place] if self._answers else inline(batch)
 
         return predict

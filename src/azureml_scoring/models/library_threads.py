@@ -39,13 +39,22 @@ class LibraryThreads:
             with suppress(Exception):  # a class from outside may refuse, such as a frozen one
                 set_threads(threads)
 
+    @property
+    def count(self) -> int:
+        """The threads that one predict may use."""
+        return self._limit
+
+    def apply(self) -> None:
+        """Let the calling thread keep to the limit."""
+        if getattr(self._here, "limit", None) != self._limit:
+            self._libraries.limit(limits=self._limit)
+            self._here.limit = self._limit
+
     def limited(self, predict: Predict) -> Predict:
         """Return ``predict`` with the limit."""
 
         def limited(batch: Batch) -> list[Any]:
-            if getattr(self._here, "limit", None) != self._limit:
-                self._libraries.limit(limits=self._limit)
-                self._here.limit = self._limit
+            self.apply()
             return predict(batch)
 
         return limited

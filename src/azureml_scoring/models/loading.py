@@ -3,6 +3,7 @@ first request."""
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import Any
 
@@ -13,24 +14,23 @@ from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models import golden_check, warm_up
-from azureml_scoring.models.booster_threads import thread_setters
 from azureml_scoring.models.compiled_model import open_compiled
 from azureml_scoring.models.concurrency import ROWS_TOGETHER, Concurrency
 from azureml_scoring.models.concurrency_trial import trial
+from azureml_scoring.models.direct_predict import direct_predict
 from azureml_scoring.models.engines.graph_estimator import GraphEstimator
-from azureml_scoring.models.estimators.estimator_contract import cacheable, contract_of
+from azureml_scoring.models.estimator_on_demand import EstimatorOnDemand
 from azureml_scoring.models.estimators.model_errors import startup_error_when
-from azureml_scoring.models.estimators.model_in_dict import model_in_dict
-from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.files import artifact
+from azureml_scoring.models.files.absent_estimator import AbsentEstimator
 from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.load_failure import way_out
-from azureml_scoring.models.files.manifest import RETRAIN, running_versions, version_skew
-from azureml_scoring.models.files.model_file import read, saved_versions
+from azureml_scoring.models.files.manifest import RETRAIN, Manifest, running_versions, version_skew
+from azureml_scoring.models.files.model_file import saved_versions
 from azureml_scoring.models.graph_alone import quick_graph
 from azureml_scoring.models.joint_rows import MAX_JOINT_ROWS, joint_rows
-from azureml_scoring.models.library_threads import LibraryThreads, threads_beside
-from azureml_scoring.models.model import Model, Predict
+from azureml_scoring.models.library_threads import threads_beside
+from azureml_scoring.models.model import Model, Predict, Quick
 from azureml_scoring.models.predictions import non_finite
 from azureml_scoring.settings import Settings
 
@@ -52,23 +52,22 @@ def load(settings: Settings) -> Model:
     skew = version_skew(saved_versions(source))
     if settings.scoring_fail_on_version_skew:
         _refuse(skew)
-    content, digest, warned = read(source, settings)
-    estimator = model_in_dict(content)
-    skew = warned | skew
+    direct = direct_predict(source, settings)
+    estimator, contract, threads = direct.estimator, direct.contract, direct.threads
+    skew = direct.warned | skew
     if settings.scoring_fail_on_version_skew:
         _refuse(skew)
-    with startup_error_when("its contract was read"):
-        contract = packaged.contract if packaged else contract_of(estimator, source.mlflow)
-        repeatable = packaged.cacheable if packaged else cacheable(estimator)
-    threads = LibraryThreads(thread_setters(estimator, len(contract.features)))
-    predict = threads.limited(Predictor(estimator, contract))
+    predict = direct.predict
+    absent = isinstance(estimator, AbsentEstimator)
     started = time.perf_counter()
     with startup_error_when("it was tried"):
-        alone = packaged is not None and packaged.origin is not None
+        alone = estimator is None or absent
         if alone:
             compiled, quick = open_compiled(source, estimator, predict, settings)
+            if direct.on_demand and not compiled:
+                return load(dataclasses.replace(settings, scoring_estimator="start"))
             predict = compiled or predict
-        example = _warm_up(source, estimator, contract, predict)
+        example = _warm_up(source, estimator, contract, predict, checked=alone)
         warmup_ms = (time.perf_counter() - started) * 1000
         X = golden_check.batch_of(list(example), contract).X
         first = predict(Batch(X[:1], contract.methods[0]))
@@ -78,6 +77,8 @@ def load(settings: Settings) -> Model:
             compiled, quick = open_compiled(source, estimator, predict, settings)
         if compiled:
             predict = threads.limited(compiled)
+            if quick and direct.on_demand and compiled.logarithms:
+                quick = _off_the_loop(quick, compiled.logarithms, direct.on_demand)
         concurrency = None if quick else _try(predict, X, contract, settings)
     slots = settings.scoring_slots or (concurrency.slots if concurrency else settings.processors)
     threads.limit(threads_beside(slots, settings.processors))
@@ -92,14 +93,14 @@ def load(settings: Settings) -> Model:
     return Model(
         name=source.name,
         version=source.version,
-        digest=digest,
+        digest=direct.digest,
         contract=contract,
         version_skew=tuple(skew.values()),
         golden_rows=len(packaged.golden_rows) if packaged else 0,
         warmup_ms=warmup_ms,
         runtime=running_versions()
         | (estimator.runtime if graph else compiled.runtime if compiled else {}),
-        cacheable=repeatable,
+        cacheable=direct.cacheable,
         backend="onnx" if compiled or graph else "sklearn",
         quick=quick,
         predict=predict,
@@ -111,21 +112,42 @@ def load(settings: Settings) -> Model:
         answer_baselines=packaged.answer_baselines if packaged else (),
         most_row_share=packaged.most_row_share if packaged else 1.0,
         example=example,
-        answers=(packaged and packaged.golden_answers) or {contract.methods[0]: first},
+        answers=_golden_answers(packaged, contract) or {contract.methods[0]: first},
         proven=not non_finite(first),
         concurrency=concurrency,
+        on_demand=direct.on_demand,
+        has_estimator=not (alone or graph),
     )
 
 
+def _golden_answers(packaged: Manifest | None, contract: Contract) -> dict[str, list[Any]]:
+    if packaged is None:
+        return {}
+    answers = packaged.golden_answers
+    return {method: answers[method] for method in contract.methods if method in answers}
+
+
+def _off_the_loop(quick: Quick, logarithms: frozenset[str], estimator: EstimatorOnDemand) -> Quick:
+    """Leave to a thread what may need the estimator, until that is loaded."""
+
+    def quick_alone(batch: Batch) -> Predict | None:
+        if batch.method in logarithms and estimator.state != "loaded":
+            return None
+        return quick(batch)
+
+    return quick_alone
+
+
 def _warm_up(
-    source: Artifact, estimator: Any, contract: Contract, predict: Predict
+    source: Artifact, estimator: Any, contract: Contract, predict: Predict, *, checked: bool
 ) -> list[list[Any]]:
-    """Try the model; return rows that it has answered.
+    """Try the model; return rows that it has answered. ``checked``: it has answered the golden
+    rows, when its compiled form was opened.
 
     Raises StartupError where it answers none, or not as at packaging.
     """
     if packaged := source.manifest:
-        if not packaged.origin:  # else its compiled form has been checked when it was opened
+        if not checked:
             tolerance = getattr(estimator, "tolerance", golden_check.RELATIVE_TOLERANCE)
             golden_check.check(packaged, predict, tolerance)
         if not packaged.golden_answers:  # its answers differ from call to call

@@ -10,6 +10,7 @@ from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models.baseline import Baseline
 from azureml_scoring.models.concurrency import Concurrency
+from azureml_scoring.models.estimator_on_demand import EstimatorOnDemand, EstimatorState
 from azureml_scoring.models.joint_predict import Each
 
 Predict = Callable[[Batch], list[Any]]
@@ -50,6 +51,8 @@ class Model:
     proven: its answers to the example are finite numbers.
     concurrency: what the trial says about scores at once; None for a quick model, which needs no
         slot.
+    on_demand: loads the estimator once a request needs it; None if it is loaded, or absent.
+    has_estimator: the estimator answers what the compiled model can't.
     """
 
     name: str
@@ -75,6 +78,15 @@ class Model:
     answers: Mapping[str, list[Any]] = field(default_factory=dict)
     proven: bool = False
     concurrency: Concurrency | None = None
+    on_demand: EstimatorOnDemand | None = None
+    has_estimator: bool = True
+
+    @property
+    def estimator(self) -> EstimatorState:
+        """Whether the estimator is loaded."""
+        if self.on_demand:
+            return self.on_demand.state
+        return "loaded" if self.has_estimator else "absent"
 
     @property
     def public_example(self) -> Sequence[list[Any]]:

@@ -83,6 +83,7 @@ class Health:
             "model_name": model.name if model else None,
             "model_version": model.version if model else None,
             "backend": model.backend if model else None,
+            "estimator": model.estimator if model else None,
             "runtime": model.runtime if model else None,
             "deployment": self._deployment,
             "uptime_seconds": round(self._now() - counts.started_at, 2),

@@ -10,9 +10,12 @@ import pytest
 
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.media_types import ARROW, ARROW_FILE, PARQUET
+from azureml_scoring.models.estimator_on_demand import EstimatorOnDemand
 from azureml_scoring.models.joint_predict import Inline, JointPredict
+from azureml_scoring.models.model import Predict
 from azureml_scoring.request import MustWait, Outcome, Request
 from azureml_scoring.shared.measures import PREDICT, QUEUE
+from azureml_scoring.shared.scoreboard import WorkerRow
 from function_service import Source, ask, service
 
 
@@ -104,3 +107,39 @@ def test_joined_requests_say_how_long_they_waited_and_were_computed():
     assert (status, body["predictions"]) == (200, [1.5, 2.5])
     assert seen[0].seconds[QUEUE] > 0
     assert seen[0].seconds[PREDICT] > 0
+
+
+def test_a_request_that_needs_the_estimator_waits_for_it_and_takes_no_slot():
+    """Loading takes seconds, which say nothing of how long the next requests will take."""
+    row = WorkerRow()
+    running: list[float] = []
+
+    def loading() -> Predict:
+        running.append(row.oldest_start)
+        return lambda batch: ["the estimator's"]
+
+    estimator = EstimatorOnDemand(loading)
+    estimator.waits = False
+    seen: list[Outcome] = []
+    asked = service(estimator, row=row, hooks=[seen.append])
+    for _ in range(2):
+        status, body = ask(asked, {"data": [[1]]}.items())
+        assert (status, body["predictions"]) == (200, ["the estimator's"])
+    assert running == [0.0]
+    assert seen[0].seconds[QUEUE] > seen[0].seconds[PREDICT]
+
+
+def test_on_the_event_loop_no_request_waits_for_the_estimator():
+    """It is refused, and the estimator is there for the next one."""
+    estimator = EstimatorOnDemand(lambda: lambda batch: ["the estimator's"])
+    estimator.waits = False
+    source = Source(estimator)
+    source.loaded.quick = lambda batch: estimator
+    asked = service(source=source)
+    scoring = asked.begin(Request("id-1", "t" * 32, lambda: b"[[1]]"), 1e9)
+    scoring.read(may_wait=False)
+    scoring.predict()
+    answer = scoring.answer()
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    estimator.loaded()
+    assert ask(asked, {"data": [[1]]}.items())[1]["predictions"] == ["the estimator's"]

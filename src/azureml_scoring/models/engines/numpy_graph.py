@@ -20,6 +20,7 @@ from azureml_scoring.models.engines.numpy_operations import (
     fold_label_lookup,
     numpy_function,
 )
+from azureml_scoring.models.engines.onnx_reader import read_graph, to_array
 from azureml_scoring.models.engines.tree_operations import TREES, tree_steps
 
 if TYPE_CHECKING:
@@ -34,13 +35,9 @@ class NumpyGraph:
 
     def __init__(self, graph: GraphProto) -> None:
         """Raises NotImplementedError if the graph is large or has an operation not known here."""
-        from onnx import numpy_helper
-
         if len(graph.node) > MAX_NODES:
             raise NotImplementedError("a large graph")
-        constants = {
-            constant.name: numpy_helper.to_array(constant) for constant in graph.initializer
-        }
+        constants = {constant.name: to_array(constant) for constant in graph.initializer}
         place = {name: number for number, name in enumerate([graph.input[0].name, *constants])}
         steps, lookups = [], dict[str, Lookup]()
         for node in graph.node:
@@ -71,10 +68,8 @@ class NumpyGraph:
     @classmethod
     def of(cls, model: bytes) -> NumpyGraph | None:
         """Return the graph, or None if ONNX Runtime must compute it."""
-        import onnx
-
         try:
-            return cls(onnx.load_from_string(model).graph)
+            return cls(read_graph(model))
         except NotImplementedError:
             return None
 

@@ -56,6 +56,14 @@ class OnnxModel:
     booster: bool = False
     race: Race | None = None
 
+    @property
+    def logarithms(self) -> frozenset[str]:
+        """The methods whose answers are logarithms of an output. Those of small probabilities are
+        left to the estimator."""
+        odds = "decision_function"
+        shared = self.outputs.get(odds) == self.outputs.get("predict_proba")
+        return frozenset(self.outputs) & {"predict_log_proba", odds if shared else ""}
+
 
 def check_compared(model: OnnxModel) -> None:
     """Raise StartupError if too few answers were compared, as older versions allowed."""

@@ -91,6 +91,11 @@ class OnnxPredictor:
         return tuple(self._model.outputs)
 
     @property
+    def logarithms(self) -> frozenset[str]:
+        """The methods of which the estimator answers small probabilities."""
+        return self._model.logarithms
+
+    @property
     def one_engine(self) -> int:
         """The number of rows up to which a batch is computed by what computes one row."""
         if isinstance(self._session, BatchSizeSwitch):

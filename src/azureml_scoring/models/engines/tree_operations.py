@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import expit, softmax
 
-from azureml_scoring.models.engines.numpy_operations import Function
+from azureml_scoring.models.engines.numpy_operations import Function, sigmoid, softmax
 from azureml_scoring.models.engines.numpy_trees import NumpyTrees, TreeNodes
+from azureml_scoring.models.engines.onnx_reader import attributes_of
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -28,7 +28,7 @@ SUM, NO_TRANSFORM = 1, 0
 
 def tree_steps(node: NodeProto) -> Iterator[Step]:
     """Yield the steps that compute a node of TREES. Raises NotImplementedError."""
-    (X, *_), attributes = node.input, _attributes(node)
+    (X, *_), attributes = node.input, attributes_of(node)
     match node.op_type:
         case "TreeEnsemble":
             yield _sums_of(attributes), X, node.output[0]
@@ -39,25 +39,6 @@ def tree_steps(node: NodeProto) -> Iterator[Step]:
             labels = _labels(attributes)
             yield _classifier(attributes, len(labels)), X, scores
             yield _most_probable(labels, _link(attributes)), scores, label
-
-
-def _attributes(node: NodeProto) -> dict[str, Any]:
-    """Return the values of attributes, lists and tensors as arrays."""
-    from onnx import AttributeProto, numpy_helper
-
-    read: dict[int, Callable[[Any], Any]] = {
-        AttributeProto.INT: lambda attribute: attribute.i,
-        AttributeProto.STRING: lambda attribute: attribute.s.decode(),
-        AttributeProto.INTS: lambda attribute: np.array(attribute.ints, dtype=np.int64),
-        AttributeProto.FLOATS: lambda attribute: np.array(attribute.floats, dtype=np.float32),
-        AttributeProto.STRINGS: lambda attribute: np.array(list(attribute.strings)),
-        AttributeProto.TENSOR: lambda attribute: numpy_helper.to_array(attribute.t),
-    }
-    return {
-        attribute.name: read[attribute.type](attribute)
-        for attribute in node.attribute
-        if attribute.type in read
-    }
 
 
 def _sums_of(attributes: dict[str, Any]) -> Function:
@@ -119,11 +100,11 @@ def _classifier(attributes: dict[str, Any], classes: int) -> Function:
         if link == "SOFTMAX":
             sums = softmax(sums, axis=1)
         elif alone and link == "LOGISTIC":
-            sums = np.concatenate([expit(-sums), expit(sums)], axis=1)
+            sums = np.concatenate([sigmoid(-sums), sigmoid(sums)], axis=1)
         elif alone:
             sums = np.concatenate([1 - sums if positive else -sums, sums], axis=1)
         elif link == "LOGISTIC":
-            sums = expit(sums)
+            sums = sigmoid(sums)
         answers: np.ndarray = sums.astype(np.float32)
         return answers
 

@@ -52,6 +52,28 @@ class UntrustedTypes(StartupError):
         )
 
 
+def verify(artifact: Artifact, settings: Settings) -> str:
+    """Return the sha256 of a packaged model's file, which ``read`` may load later.
+
+    Raises StartupError where ``read`` would before it loads anything.
+    """
+    _verify_beside(artifact)
+    with _open(artifact.file) as file:
+        digest = _verified_digest(file, artifact)
+    if not booster_library(artifact.file):
+        _refuse_pickle(artifact, settings)
+    return digest
+
+
+def loads_quietly(artifact: Artifact) -> bool:
+    """Whether ``verify`` knows all that the settings may forbid of the file. What they forbid of a
+    skops file shows only once it is read."""
+    path = artifact.file
+    return not (
+        path.name == mlflow_folder.FILE_NAME or is_graph(path) or path.suffix.lower() == ".skops"
+    )
+
+
 def read(
     artifact: Artifact, settings: Settings, classes: Sequence[Any] = ()
 ) -> tuple[Any, str, dict[str, str]]:
@@ -60,17 +82,13 @@ def read(
     ``classes``: names for the classes of a booster's own file, in place of the manifest's. Raises
     StartupError.
     """
-    own_modules.verify(artifact)
-    if artifact.manifest:
-        requirements.check(artifact.manifest.requirements)
+    _verify_beside(artifact)
     if artifact.file.name == mlflow_folder.FILE_NAME:
         return *_function(artifact, settings, classes), {}
     with _open(artifact.file) as file, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = _verified_digest(file, artifact)
         file.seek(0)  # load the same bytes that were hashed
-        if artifact.manifest:
-            artifact.manifest.verify(artifact.file.name, digest)
         try:
             estimator = _load(file, artifact, settings, classes)
         except (StartupError, KeyboardInterrupt):
@@ -86,6 +104,19 @@ def read(
         if hasattr(w.message, "original_sklearn_version")
     ]
     return estimator, digest, version_skew({"scikit-learn": older[0]} if older else {})
+
+
+def _verify_beside(artifact: Artifact) -> None:
+    own_modules.verify(artifact)
+    if artifact.manifest:
+        requirements.check(artifact.manifest.requirements)
+
+
+def _verified_digest(file: BufferedReader, artifact: Artifact) -> str:
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if artifact.manifest:
+        artifact.manifest.verify(artifact.file.name, digest)
+    return digest
 
 
 def _open(path: Path) -> BufferedReader:
@@ -114,15 +145,20 @@ def _load(file: IO[bytes], artifact: Artifact, settings: Settings, classes: Sequ
         if settings.scoring_allow_pickle:  # else nothing that comes with the model may run code
             own_modules.make_importable(artifact, pickled=False)
         return _without_pickle(file.read(), path.name, settings.trusted_types)
-    if not settings.scoring_allow_pickle:
-        raise StartupError(
-            f"{path.name} is a pickle, which SCORING_ALLOW_PICKLE=false forbids; save it with "
-            f"skops.io.dump() as a .skops file, or remove the setting."
-        )
-    if why := load_failure.of_bytecode(path, _saved_by(artifact)):
-        raise StartupError(f"{path.name} {why}.")
+    _refuse_pickle(artifact, settings)
     own_modules.make_importable(artifact, pickled=True)
     return joblib.load(file)
+
+
+def _refuse_pickle(artifact: Artifact, settings: Settings) -> None:
+    name = artifact.file.name
+    if not settings.scoring_allow_pickle:
+        raise StartupError(
+            f"{name} is a pickle, which SCORING_ALLOW_PICKLE=false forbids; save it with "
+            f"skops.io.dump() as a .skops file, or remove the setting."
+        )
+    if why := load_failure.of_bytecode(artifact.file, _saved_by(artifact)):
+        raise StartupError(f"{name} {why}.")
 
 
 def _function(

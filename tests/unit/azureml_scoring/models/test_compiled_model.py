@@ -67,7 +67,7 @@ def test_only_a_compiled_model_that_takes_microseconds_is_quick(
     demo_model: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Loading times it; a quick model runs on the event loop, without a thread."""
-    quick = from_(demo_model).quick
+    quick = from_(demo_model, scoring_estimator="start").quick
     assert quick
     X = support.diabetes()[0].to_numpy()[:1]
     for method in ("predict", "predict_proba", "predict_log_proba", "decision_function"):

@@ -29,13 +29,18 @@ def test_the_first_that_asks_computes_all():
     assert calls == [3]
 
 
-def test_what_is_raised_is_raised_to_each():
-    """No request is left without an answer."""
+def test_a_row_that_fails_fails_alone():
+    """The others of its turn get their answers."""
 
-    def broken(rows: Sequence[tuple[Inline, Batch]]) -> list[list[Any]]:
-        raise ZeroDivisionError
+    def each(rows: Sequence[tuple[Inline, Batch]]) -> list[list[Any]]:
+        return [inline(batch) for inline, batch in rows]
 
-    joint, batch = JointPredict(), Batch(np.ones((1, 1)), "predict")
-    for predict in [joint.add(broken, list, batch) for _ in range(2)]:
-        with pytest.raises(ZeroDivisionError):
-            predict(batch)
+    def inverse(batch: Batch) -> list[Any]:
+        return [1 / batch.X[0, 0].item()]
+
+    joint, batches = JointPredict(), [Batch(np.array([[x]]), "predict") for x in (2.0, 0.0, 4.0)]
+    first, second, third = (joint.add(each, inverse, batch) for batch in batches)
+    assert first(batches[0]) == [0.5]
+    with pytest.raises(ZeroDivisionError):
+        second(batches[1])
+    assert third(batches[2]) == [0.25]
