@@ -35,23 +35,23 @@ def init() -> None:
 
 
 def run(
-    mini_batch: list[str], progress: Callable[[int, float], None] = lambda rows, share: None
+    mini_batch: list[str],
+    progress: Callable[[Path, int, float], None] = lambda path, rows, share: None,
 ) -> list[str]:
     """Score the files, and return those that are done: one element for each file, as the service
     counts.
 
     Raises the last error that another try may mend, once all other files are done. ``progress``:
-    called after each chunk of a file with its rows and the share of the file that has been read.
+    called after each chunk with its file, its rows, and the share of the file that has been read.
     """
     from azureml_scoring.batch.job import FileFailed
 
-    if _job is None:
-        raise StartupError("init() has not run yet; call it first.")
+    job = _running()
     done: list[str] = []
     failure: Exception | None = None
     for file in mini_batch:
         try:
-            _job.score(Path(file), progress)
+            job.score(Path(file), progress)
             done.append(file)
         except FileFailed:
             pass  # it is logged, and not returned
@@ -62,10 +62,21 @@ def run(
     return done
 
 
+def job_key() -> str:
+    """Return what tells this job from others whose files would differ."""
+    return str(_running().key)
+
+
 def shutdown() -> None:
     """Let the model go."""
     global _job
     _job = None
+
+
+def _running() -> Any:
+    if _job is None:
+        raise StartupError("init() has not run yet; call it first.")
+    return _job
 
 
 def _load(loaded: settings.Settings) -> Any:

@@ -92,9 +92,11 @@ def _csv(path: Path, rules: Rules, size: ChunkSize) -> Iterator[Chunk]:
                 if header is None:
                     order = order_by_place(len(first), contract, "", flat=False)
                 else:
-                    order, block = wanted_columns(header, contract), rest
-            if block:
-                yield _csv_chunk(block, file.tell() / total, header, order, rules)
+                    order = wanted_columns(header, contract)
+                    if rest:
+                        yield _csv_chunk(rest, file.tell() / total, header, order, rules)
+                    continue
+            yield _csv_chunk(block, file.tell() / total, header, order, rules)
 
 
 def _csv_chunk(

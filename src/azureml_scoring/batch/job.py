@@ -32,8 +32,8 @@ from azureml_scoring.settings import Settings
 ANY_COUNT = 2**62
 """A limit that no chunk reaches: its size is ours to choose."""
 
-Progress = Callable[[int, float], None]
-"""Called after each chunk: its rows, and the share of the file that has been read."""
+Progress = Callable[[Path, int, float], None]
+"""Called after each chunk with its file, its rows, and the share of the file that has been read."""
 
 
 class FileFailed(Exception):
@@ -71,7 +71,7 @@ class Job:
             if baseline.name.startswith(f"{method}()")
         ]
 
-    def score(self, path: Path, progress: Progress = lambda rows, share: None) -> None:
+    def score(self, path: Path, progress: Progress = lambda path, rows, share: None) -> None:
         """Score a file and write what comes of it. Raises FileFailed, and ServiceError or OSError,
         after which another try may succeed."""
         started = time.perf_counter()
@@ -91,7 +91,7 @@ class Job:
                     reasons.update(bad.error.code for bad in scored.bad)
                     self._count(scored, counts)
                     rows += scored.rows
-                    progress(scored.rows, chunk.share)
+                    progress(path, scored.rows, chunk.share)
             except ClientError as error:
                 failure = error.message
             bad_rows = reasons.total()

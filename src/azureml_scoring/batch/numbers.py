@@ -40,8 +40,10 @@ def of_csv(block: bytes, width: int, order: Sequence[int], contract: Contract) -
 
     ``width``: how many columns it has.
     """
-    plain = block.isascii() and b'"' not in block and b"\r" not in block.replace(b"\r\n", b"")
-    if not contract.numeric or min(order) < 0 or width < 2 or not plain:
+    if not contract.numeric or min(order) < 0 or width < 2:
+        return None
+    lone_returns = b"\r" in block and block.count(b"\r") != block.count(b"\r\n")
+    if not block.isascii() or b'"' in block or lone_returns:
         return None
     names = list(map(str, range(width)))
     used = [names[place] for place in order]

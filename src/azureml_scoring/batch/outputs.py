@@ -48,7 +48,9 @@ class Outputs:
         self._form = form
         self._columns = _schema(example)
         place = {"file": pa.string(), "row": pa.int64()}
-        schema = pa.schema([*place.items(), *zip(self._columns.names, self._columns.types)])
+        schema = pa.schema(
+            [*place.items(), *zip(self._columns.names, self._columns.types, strict=True)]
+        )
         self._predictions = _File(predictions_path(root, name, form), form, schema)
         self._bad = _File(errors_path(root, name), "csv", BAD_ROWS)
 
