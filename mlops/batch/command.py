@@ -6,11 +6,11 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
-import orjson
 
+from azureml_scoring import settings
 from azureml_scoring.quantities import COUNT, SECONDS, SHARE, WORKERS
 from mlops.quantity_options import QuantityType
 
@@ -97,14 +97,13 @@ def batch(
 
     Example: mlops batch artifact data/ --out scored --method predict_proba
     """
+    from azureml_scoring.models.files import artifact
     from mlops.batch import inputs as input_files
     from mlops.batch.report import Report
     from mlops.batch.run import Run, RunSettings
 
     root, files = input_files.find(inputs, out)
-    out.mkdir(parents=True, exist_ok=True)
-    input_files.remove_temporary(out)
-    settings = RunSettings(
+    run_settings = RunSettings(
         min(processes or os.cpu_count() or 1, len(files)),
         mini_batch_size,
         max_retries,
@@ -118,8 +117,11 @@ def batch(
         "SCORING_BATCH_METHOD": method or "",
         "SCORING_BATCH_OUTPUT": form,
         "SCORING_BATCH_MAX_BAD_ROWS": str(max_bad_rows),
-        "WORKER_COUNT": str(settings.processes),
+        "WORKER_COUNT": str(run_settings.processes),
     }
+    packaged = artifact.find(settings.load(os.environ | environment)).manifest
+    input_files.claim(out)
+    input_files.remove_temporary(out)
     bar = _Bar(files)
     with bar.shown:
 
@@ -129,9 +131,9 @@ def batch(
                 bar.advance(file.path, 0, 1.0)
             return done
 
-        outcome = Run(files, settings, environment, out / "logs", skip, bar.advance)()
-    report = Report.of(files, out, outcome, input_files.answer_baselines(model))
-    (out / "report.json").write_bytes(orjson.dumps(report.to_json(), option=orjson.OPT_INDENT_2))
+        outcome = Run(files, run_settings, environment, out / "logs", skip, bar.advance)()
+    report = Report.of(files, out, outcome, packaged.answer_baselines if packaged else ())
+    input_files.write_report(out, report.to_json())
     click.echo(report)
     over = error_threshold >= 0 and len(outcome.failed) > error_threshold
     click.get_current_context().exit(int(over))
@@ -145,7 +147,7 @@ class _Bar:
         self._shares = dict.fromkeys(self._sizes, 0.0)
         self._rows = 0
         self._started = time.monotonic()
-        self.shown = click.progressbar(
+        self.shown: Any = click.progressbar(
             length=max(sum(self._sizes.values()), 1),
             label="Scoring",
             item_show_func=lambda _: self._speed(),

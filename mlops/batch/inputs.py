@@ -14,8 +14,9 @@ from azureml_scoring.batch.files import READERS
 from azureml_scoring.batch.job import output_name
 from azureml_scoring.batch.outputs import TEMPORARY, Form, predictions_path, summary_path
 from azureml_scoring.errors import StartupError
-from azureml_scoring.models.baseline import Baseline
-from azureml_scoring.models.files.manifest import Manifest
+from mlops import output
+
+REPORT = "report.json"
 
 Summary = dict[str, Any]
 """What ``Job.score`` writes of a file."""
@@ -70,20 +71,22 @@ def summary(out: Path, name: str) -> Summary | None:
     return read
 
 
+def claim(out: Path) -> None:
+    """Make the folder for a job's files. Raises StartupError if it holds others."""
+    if out.is_dir() and any(out.iterdir()) and not os.path.lexists(out / REPORT):
+        raise StartupError(f"{out} holds files that are not of a batch job; name another folder.")
+    write_report(out, {})
+
+
+def write_report(out: Path, report: dict[str, Any]) -> None:
+    marked = {"written_by": output.MARK} | report
+    output.write(out / REPORT, orjson.dumps(marked, option=orjson.OPT_INDENT_2))
+
+
 def remove_temporary(out: Path) -> None:
     """Remove what processes of an earlier run were writing when they were killed."""
     for path in out.rglob(f".*{TEMPORARY}"):
         path.unlink(missing_ok=True)
-
-
-def answer_baselines(model: Path) -> tuple[Baseline, ...]:
-    """Return the distribution of the model's answers to its sample; nothing of one that is not
-    packaged."""
-    folder = model if model.is_dir() else model.parent
-    try:
-        return Manifest.read(folder).answer_baselines
-    except StartupError:
-        return ()
 
 
 def is_done(file: InputFile, out: Path, job: str, form: Form) -> bool:

@@ -25,8 +25,8 @@ def work(connection: Connection, environment: Mapping[str, str], log_file: Path)
     try:
         batch_score.init()
     except Exception as error:
-        sentence = str(error) if isinstance(error, StartupError) else reason(error)
-        connection.send((NO_START, sentence))
+        more = f"The script does not start ({reason(error)}); see {log_file}."
+        connection.send((NO_START, str(error) if isinstance(error, StartupError) else more))
         return
 
     def progress(path: Path, rows: int, share: float) -> None:
