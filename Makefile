@@ -214,14 +214,22 @@ format: $(TESTING) ## format and fix what can be fixed
 COMPILE := $(BIN)/python -m uv pip compile --quiet --no-strip-extras --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-annotate --custom-compile-command "make lock"
 
+# Azure ML's batch service is Linux with one Python.
+COMPILE_BATCH := $(BIN)/python -m uv pip compile --quiet --no-strip-extras --python-version 3.12 \
+	--python-platform x86_64-manylinux_2_28 --generate-hashes --no-annotate --custom-compile-command "make lock"
+# The name of an environment, its lock and the conda file to write.
+conda = { printf '%s\n' '\# Written by make lock.' 'name: $(1)' 'channels:' '  - conda-forge' \
+	'dependencies:' '  - python=3.12' '  - pip' '  - pip:'; \
+	sed -n 's/^\([a-z].*[^ ]\) \\$$/      - \1/p' $(2); } > $(3)
+
 lock: $(TESTING) ## resolve the requirements anew, with hashes; ADD=lightgbm adds what your model needs, here and in the images
 	@{ cat $(MODEL_PACKAGES).in$(if $(ADD),; printf '%s\n' $(foreach package,$(ADD),'$(package)')); } | awk '!seen[$$0]++' > $(MODEL_PACKAGES).new.in
 	$(COMPILE) --extra collect --extra entra --extra tracing setup.cfg $(MODEL_PACKAGES).new.in -o environment/requirements.txt \
 		|| { rm $(MODEL_PACKAGES).new.in; exit 1; }
 	@mv $(MODEL_PACKAGES).new.in $(MODEL_PACKAGES).in
-	printf '%s\n' '# Written by make lock.' 'name: azureml-scoring' 'channels:' '  - conda-forge' \
-		'dependencies:' '  - python=3.12' '  - pip' '  - pip:' > environment/conda.yml
-	sed -n 's/^\([a-z].*[^ ]\) \\$$/      - \1/p' environment/requirements.txt >> environment/conda.yml
+	$(call conda,azureml-scoring,environment/requirements.txt,environment/conda.yml)
+	$(COMPILE_BATCH) environment/requirements-batch.in $(MODEL_PACKAGES).in -o environment/requirements-batch.txt
+	$(call conda,azureml-scoring-batch,environment/requirements-batch.txt,environment/conda-batch.yml)
 	$(COMPILE) --extra dev -c environment/requirements.txt setup.cfg -o environment/requirements-dev.txt
 	echo setuptools | $(COMPILE) -c environment/requirements-dev.txt - -o environment/requirements-build.txt
 	echo checkov | $(COMPILE) - -o environment/requirements-checkov.txt

@@ -56,10 +56,10 @@ EXISTING = click.Path(path_type=Path, exists=True)
 )
 @click.option(
     "--error-threshold",
-    type=QuantityType(COUNT.within(-1)),
+    type=QuantityType(COUNT.within(0)),
     default=0,
     help="Failed files with which the job still succeeds; one more ends it, with exit status 1. "
-    "-1, Azure's default, ignores them all, even if no file was scored.",
+    "Azure's default, -1, ignores them all, even if no file was scored.",
 )
 @click.option(
     "--max-bad-rows",
@@ -135,8 +135,7 @@ def batch(
     report = Report.of(files, out, outcome, packaged.answer_baselines if packaged else ())
     input_files.write_report(out, report.to_json())
     click.echo(report)
-    over = error_threshold >= 0 and len(outcome.failed) > error_threshold
-    click.get_current_context().exit(int(over))
+    click.get_current_context().exit(int(len(outcome.failed) > error_threshold))
 
 
 class _Bar:

@@ -27,7 +27,7 @@ class RunSettings:
     """Named as in the deployment's file.
 
     processes: ``max_concurrency_per_instance``. mini_batch_size: files that a process gets at once.
-    timeout_s: for a mini-batch. error_threshold: failed files that the job goes on with; -1: all.
+    timeout_s: for a mini-batch. error_threshold: failed files that the job goes on with.
     """
 
     processes: int
@@ -96,8 +96,7 @@ class Run:
         return self._outcome
 
     def _go_on(self) -> bool:
-        threshold = self._settings.error_threshold
-        return threshold < 0 or len(self._outcome.failed) <= threshold
+        return len(self._outcome.failed) <= self._settings.error_threshold
 
     def _start(self) -> None:
         log_file = self._logs / f"process{self._started:03}.stdout.txt"

@@ -41,6 +41,7 @@ def _messages(path: Path, kind: DocumentKind) -> Any:
         logging.getLogger("azure").setLevel(logging.CRITICAL)
         try:
             from azure.ai import ml
+            from azure.ai.ml.entities._load_functions import load_model_batch_deployment
             from marshmallow import ValidationError
         except ImportError:
             raise StartupError(
@@ -53,6 +54,8 @@ def _messages(path: Path, kind: DocumentKind) -> Any:
             **dict.fromkeys(DEPLOYMENTS, ml.load_online_deployment),
             DocumentKind.ENVIRONMENT: ml.load_environment,
             DocumentKind.MODEL: ml.load_model,
+            DocumentKind.BATCH_ENDPOINT: ml.load_batch_endpoint,
+            DocumentKind.BATCH_DEPLOYMENT: load_model_batch_deployment,
         }
         try:
             loaders[kind](path)

@@ -19,6 +19,8 @@ class DocumentKind(StrEnum):
     KUBERNETES_DEPLOYMENT = "kubernetesOnlineDeployment"
     ENVIRONMENT = "environment"
     MODEL = "model"
+    BATCH_ENDPOINT = "batchEndpoint"
+    BATCH_DEPLOYMENT = "modelBatchDeployment"
 
 
 ENDPOINTS = (DocumentKind.MANAGED_ENDPOINT, DocumentKind.KUBERNETES_ENDPOINT)

@@ -16,6 +16,9 @@ from mlops.project.project_file import Names
 
 Span = tuple[int, int]
 
+BATCH = "batch-"
+"""Begins the names of a batch endpoint's files, which lie beside those of an online one."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -37,6 +40,8 @@ def places(root: Path, names: Names) -> Iterator[Place]:
     """Yield all places below ``root``, right or wrong, in the files and keys that exist."""
     for pattern, which, key, find in WHERE:
         for path in sorted(root.glob(pattern)):
+            if path.name.startswith(BATCH) and BATCH not in pattern:
+                continue
             text = content(path)
             if text is not None and (span := find(text)):
                 line = text.count("\n", 0, span[0]) + 1
@@ -96,6 +101,7 @@ WHERE = (
     _yaml("endpoints/online-endpoint.yml", "endpoint", "name"),
     _yaml("endpoints/*-deployment.yml", "endpoint", "endpoint_name"),
     _yaml("endpoints/*-deployment.yml", "model", "model"),
+    _yaml("endpoints/batch-deployment.yml", "model", "model"),
     _yaml("endpoints/autoscale.json", "endpoint", "parameters", "endpoint", "defaultValue"),
     _yaml("endpoints/kubernetes/online-endpoint.yml", "kubernetes_endpoint", "name"),
     _yaml("endpoints/kubernetes/*-deployment.yml", "kubernetes_endpoint", "endpoint_name"),

@@ -65,7 +65,7 @@ def done(files: list[str]) -> Any:
 def test_a_file_that_is_not_returned_has_failed(played: Any):
     """It is not tried again, and one more than the threshold ends the job."""
     played.answer = lambda files: done([file for file in files if file == "c"])
-    outcome = go(error_threshold=-1)
+    outcome = go(error_threshold=9)
     assert (sorted(outcome.failed), outcome.retries, outcome.stopped) == (["a", "b", "d"], 0, False)
     outcome = go(error_threshold=1)
     assert (sorted(outcome.failed), outcome.stopped) == (["a", "b"], True)
@@ -82,7 +82,7 @@ def test_a_mini_batch_in_trouble_is_tried_again(played: Any, trouble: Any):
         return done(files) if well else trouble
 
     played.answer = answer
-    outcome = go(max_retries=2, error_threshold=-1)
+    outcome = go(max_retries=2, error_threshold=9)
     assert tries == {"a": 1, "b": 3, "c": 3, "d": 3}
     assert (sorted(outcome.failed), outcome.retries) == (["c", "d"], 6)
 
