@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,9 +14,11 @@ from pathlib import Path
 
 import orjson
 import pytest
+import yaml
 from click.testing import CliRunner
 
 import support
+from mlops.batch import run
 from mlops.cli import main
 from places import REPOSITORY
 
@@ -100,3 +103,30 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path, demo_model: Pat
     command = ["batch", str(demo_model), str(tmp_path / "x.csv"), "--out", str(tmp_path)]
     done = CliRunner().invoke(main, command)
     assert (done.exit_code, "holds files that are not of a batch job" in done.output) == (1, True)
+
+
+DOCS = (REPOSITORY / "docs" / "batch.md").read_text()
+
+
+@pytest.mark.parametrize("line", re.findall(r"^mlops batch .*$", DOCS, re.MULTILINE))
+def test_the_commands_of_the_page_are_right(
+    tmp_path: Path, demo_model: Path, monkeypatch: pytest.MonkeyPatch, line: str
+):
+    """They find the files and start a job."""
+    (tmp_path / "artifact").symlink_to(demo_model)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "x.csv").write_text(f"{HEADER}\n{LINE}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run.Run, "__call__", lambda _: run.Outcome())
+    done = CliRunner().invoke(main, line.split()[1:])
+    assert done.exit_code == 0, done.output
+
+
+def test_the_table_of_the_page_is_what_is_deployed():
+    """Each setting has the value of batch-deployment.yml."""
+    deployed = yaml.safe_load((REPOSITORY / "endpoints" / "batch-deployment.yml").read_text())
+    values = {**deployed["settings"], "type: model": deployed["type"]}
+    values |= {f"retry_settings.{name}": v for name, v in values["retry_settings"].items()}
+    rows = re.findall(r"^\| `([a-z_.: ]+)` \|[^|]*\| `?(\w+)`? \|", DOCS, re.MULTILINE)
+    assert len(rows) == 7
+    assert [(name, str(values[name])) for name, _ in rows] == rows
