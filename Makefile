@@ -27,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse signals slo interop sweep deep parity-hunt pictures bench bench-targets bench-workers bench-overload bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
+.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse signals slo interop sweep deep parity-hunt pictures bench bench-targets bench-workers bench-overload bench-batch bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -165,6 +165,9 @@ bench-models: $(TESTING) ## mixed columns, boosted trees, texts: ours, the guide
 
 bench-mixed: $(TESTING) ## models of mixed columns and of trees as served, by scikit-learn and by hand, in process: docs/adr/0016-race.md
 	@$(BIN)/python benchmarks/mixed.py
+
+bench-batch: $(TESTING) ## batch jobs beside pandas and the model in one process; BATCH_OPTIONS='--rows 10000000 --model lightgbm': docs/batch.md
+	@$(BIN)/python benchmarks/batch.py $(BATCH_OPTIONS)
 
 bench-request: $(TESTING) ## where the time of one small request goes: docs/benchmarks.md
 	@$(BIN)/python benchmarks/request.py

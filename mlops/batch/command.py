@@ -132,6 +132,7 @@ def batch(
             return done
 
         outcome = Run(files, run_settings, environment, out / "logs", skip, bar.advance)()
+    input_files.remove_temporary(out)
     report = Report.of(files, out, outcome, packaged.answer_baselines if packaged else ())
     input_files.write_report(out, report.to_json())
     click.echo(report)

@@ -84,7 +84,7 @@ def write_report(out: Path, report: dict[str, Any]) -> None:
 
 
 def remove_temporary(out: Path) -> None:
-    """Remove what processes of an earlier run were writing when they were killed."""
+    """Remove what processes were writing when they were killed."""
     for path in out.rglob(f".*{TEMPORARY}"):
         path.unlink(missing_ok=True)
 

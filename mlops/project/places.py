@@ -101,6 +101,8 @@ WHERE = (
     _yaml("endpoints/online-endpoint.yml", "endpoint", "name"),
     _yaml("endpoints/*-deployment.yml", "endpoint", "endpoint_name"),
     _yaml("endpoints/*-deployment.yml", "model", "model"),
+    _yaml("endpoints/batch-endpoint.yml", "batch_endpoint", "name"),
+    _yaml("endpoints/batch-deployment.yml", "batch_endpoint", "endpoint_name"),
     _yaml("endpoints/batch-deployment.yml", "model", "model"),
     _yaml("endpoints/autoscale.json", "endpoint", "parameters", "endpoint", "defaultValue"),
     _yaml("endpoints/kubernetes/online-endpoint.yml", "kubernetes_endpoint", "name"),

@@ -143,7 +143,7 @@ MISTAKES: list[tuple[str, str, object, str]] = [
     (AKS, "scale_settings.min_instances", 20, "write 10 at most"),
     (BATCH_ENDPOINT, "name", "my", "3 to 32 letters"),
     (BATCH_ENDPOINT, "auth_mode", "key", "is key, which batch endpoints lack; write aad_token"),
-    (BATCH, "endpoint_name", "another", "is not the endpoint beside it"),
+    (BATCH, "endpoint_name", "another", f"write {NAMES.batch_endpoint}"),
     (BATCH, "type", GONE, "write `type: model`"),
     (BATCH, "compute", GONE, "write azureml:NAME of a cluster"),
     (BATCH, "settings.error_threshold", GONE, "every file failed; write how many files may fail"),

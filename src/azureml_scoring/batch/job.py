@@ -6,7 +6,7 @@ import hashlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.inputs.options import method_of
 from azureml_scoring.models import golden_check
 from azureml_scoring.models.answer_columns import answer_columns
+from azureml_scoring.models.baseline import Baseline
 from azureml_scoring.models.model import Model
 from azureml_scoring.models.predictions import to_json
 from azureml_scoring.settings import Settings
@@ -38,6 +39,28 @@ Progress = Callable[[Path, int, float], None]
 
 class FileFailed(Exception):
     """A file can't be scored, and could not at another try. The message is one sentence."""
+
+
+class Tally:
+    """What a file's chunks come to. ``bins``: predictions by the bins of each baseline."""
+
+    def __init__(self, baselines: Sequence[Baseline]) -> None:
+        self._baselines = baselines
+        self.rows = 0
+        self.reasons = Counter[str]()
+        self.bins = {baseline.name: np.zeros(baseline.bins) for baseline in baselines}
+
+    @property
+    def bad_rows(self) -> int:
+        return self.reasons.total()
+
+    def add(self, scored: ScoredChunk, method: str) -> None:
+        self.rows += scored.rows
+        self.reasons.update(bad.error.code for bad in scored.bad)
+        columns = answer_columns(method, scored.answers) if self._baselines else {}
+        for baseline in self._baselines:
+            if baseline.name in columns:
+                self.bins[baseline.name] += baseline.count(columns[baseline.name])
 
 
 class Job:
@@ -74,48 +97,35 @@ class Job:
     def score(self, path: Path, progress: Progress = lambda path, rows, share: None) -> None:
         """Score a file and write what comes of it. Raises FileFailed, and ServiceError or OSError,
         after which another try may succeed."""
-        started = time.perf_counter()
+        started, source = time.perf_counter(), path.stat()
         name = output_name(path, self._settings.scoring_batch_input_root)
-        rows, reasons = 0, Counter[str]()
-        counts = {baseline.name: np.zeros(baseline.bins) for baseline in self._baselines}
-        failure: str | None = None
+        tally = Tally(self._baselines)
         with Outputs(self._root, name, self._settings.scoring_batch_output, self._example) as out:
             try:
                 for chunk in chunks(path, self._rules, self._size):
                     scored = self._scorer(chunk)
-                    out.write(rows + 1 + scored.places, scored.answers)
-                    out.write_bad(
-                        (rows + 1 + bad.place, bad.column, bad.error.code, bad.error.message)
-                        for bad in scored.bad
-                    )
-                    reasons.update(bad.error.code for bad in scored.bad)
-                    self._count(scored, counts)
-                    rows += scored.rows
+                    _write(scored, tally.rows + 1, out)
+                    tally.add(scored, self._scorer.method)
                     progress(path, scored.rows, chunk.share)
+                failure = self._too_many_bad(tally, name)
             except ClientError as error:
                 failure = error.message
-            bad_rows = reasons.total()
-            if bad_rows > self._settings.scoring_batch_max_bad_rows * rows:
-                failure = (
-                    f"{bad_rows:,} of its {rows:,} rows are bad, more than "
-                    f"SCORING_BATCH_MAX_BAD_ROWS allows; see {name}.errors.csv."
-                )
             summary = {
                 "input": name,
                 "source": str(path),
-                "source_size": path.stat().st_size,
-                "source_modified_ns": path.stat().st_mtime_ns,
+                "source_size": source.st_size,
+                "source_modified_ns": source.st_mtime_ns,
                 "job": self.key,
                 "model_name": self._model.name,
                 "model_version": self._model.version,
-                "rows": rows,
-                "predictions": 0 if failure else rows - bad_rows,
-                "bad_rows": bad_rows,
-                "reasons": dict(reasons),
+                "rows": tally.rows,
+                "predictions": 0 if failure else tally.rows - tally.bad_rows,
+                "bad_rows": tally.bad_rows,
+                "reasons": dict(tally.reasons),
                 "failure": failure,
                 "seconds": round(time.perf_counter() - started, 3),
                 "distribution": {
-                    name: count.astype(int).tolist() for name, count in counts.items()
+                    baseline: bins.astype(int).tolist() for baseline, bins in tally.bins.items()
                 },
             }
             out.keep(summary, predictions=failure is None)
@@ -123,6 +133,14 @@ class Job:
         log.event(f"File {name} {'failed' if failure else 'is scored'}", level, **summary)
         if failure:
             raise FileFailed(failure)
+
+    def _too_many_bad(self, tally: Tally, name: str) -> str | None:
+        if tally.bad_rows <= self._settings.scoring_batch_max_bad_rows * tally.rows:
+            return None
+        return (
+            f"{tally.bad_rows:,} of its {tally.rows:,} rows are bad, more than "
+            f"SCORING_BATCH_MAX_BAD_ROWS allows; see {name}.errors.csv."
+        )
 
     @property
     def key(self) -> str:
@@ -137,12 +155,6 @@ class Job:
         ]
         return hashlib.sha256(orjson.dumps(parts)).hexdigest()
 
-    def _count(self, scored: ScoredChunk, counts: dict[str, np.ndarray]) -> None:
-        columns = answer_columns(self._scorer.method, scored.answers) if counts else {}
-        for baseline in self._baselines:
-            if baseline.name in columns:
-                counts[baseline.name] += baseline.count(columns[baseline.name])
-
     def _example_answers(self) -> list[Any]:
         """Answers that tell the columns of the predictions."""
         method = self._scorer.method
@@ -150,6 +162,14 @@ class Job:
             X = golden_check.batch_of(list(self._model.example), self._rules.contract).X
             answers = self._model.predict(Batch(X, method, self._scorer.params))
         return list(orjson.loads(to_json(answers)))
+
+
+def _write(scored: ScoredChunk, first: int, out: Outputs) -> None:
+    """``first``: the number of the chunk's first row in the file."""
+    out.write(first + scored.places, scored.answers)
+    out.write_bad(
+        (first + bad.place, bad.column, bad.error.code, bad.error.message) for bad in scored.bad
+    )
 
 
 def output_name(path: Path, root: Path | None) -> str:

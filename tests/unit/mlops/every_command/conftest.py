@@ -47,6 +47,7 @@ def surroundings(
     here = tmp_path_factory.mktemp("here")
     (here / "scoring.toml").write_text(
         '[names]\nmodel = "m"\nendpoint = "end"\nkubernetes_endpoint = "end-aks"\n'
+        'batch_endpoint = "end-batch"\n'
     )
     monkeypatch.setattr(targets, "connector", lambda *_: lambda: Still({"blue": 100}))
     monkeypatch.setattr(targets, "models", lambda *_: Described(tmp_path))
