@@ -36,10 +36,10 @@ def _of_one_type(values: Sequence[Any]) -> Sequence[Any]:
     types = {*map(type, values)} - {NoneType}
     if types == {int, float}:
         return [None if value is None else float(value) for value in values]
-    if types == {int} and all(
-        LEAST_INT64 <= value <= MOST_INT64 for value in values if value is not None
-    ):
-        return values
+    if types == {int}:
+        present = values if None not in values else [value for value in values if value is not None]
+        if min(present) >= LEAST_INT64 and max(present) <= MOST_INT64:
+            return values
     if types in ({bool}, {float}, {str}, set()):
         return values
     return [
