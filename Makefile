@@ -27,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse signals slo interop sweep deep parity-hunt pictures bench bench-targets bench-workers bench-start bench-overload bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
+.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse signals slo interop sweep deep parity-hunt pictures bench bench-targets bench-workers bench-start bench-overload bench-batch bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -169,6 +169,9 @@ bench-models: $(TESTING) ## mixed columns, boosted trees, texts: ours, the guide
 bench-mixed: $(TESTING) ## models of mixed columns and of trees as served, by scikit-learn and by hand, in process: docs/adr/0016-race.md
 	@$(BIN)/python benchmarks/mixed.py
 
+bench-batch: $(TESTING) ## batch jobs beside pandas and the model in one process; BATCH_OPTIONS='--rows 10000000 --model lightgbm': docs/batch.md
+	@$(BIN)/python benchmarks/batch.py $(BATCH_OPTIONS)
+
 bench-request: $(TESTING) ## where the time of one small request goes: docs/benchmarks.md
 	@$(BIN)/python benchmarks/request.py
 
@@ -219,14 +222,22 @@ format: $(TESTING) ## format and fix what can be fixed
 COMPILE := $(BIN)/python -m uv pip compile --quiet --no-strip-extras --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-annotate --custom-compile-command "make lock"
 
+# Azure ML's batch service is Linux with one Python.
+COMPILE_BATCH := $(BIN)/python -m uv pip compile --quiet --no-strip-extras --python-version 3.12 \
+	--python-platform x86_64-manylinux_2_28 --generate-hashes --no-annotate --custom-compile-command "make lock"
+# The name of an environment, its lock and the conda file to write.
+conda = { printf '%s\n' '\# Written by make lock.' 'name: $(1)' 'channels:' '  - conda-forge' \
+	'dependencies:' '  - python=3.12' '  - pip' '  - pip:'; \
+	sed -n 's/^\([a-z].*[^ ]\) \\$$/      - \1/p' $(2); } > $(3)
+
 lock: $(TESTING) ## resolve the requirements anew, with hashes; ADD=lightgbm adds what your model needs, here and in the images
 	@{ cat $(MODEL_PACKAGES).in$(if $(ADD),; printf '%s\n' $(foreach package,$(ADD),'$(package)')); } | awk '!seen[$$0]++' > $(MODEL_PACKAGES).new.in
 	$(COMPILE) --extra collect --extra entra --extra tracing setup.cfg $(MODEL_PACKAGES).new.in -o environment/requirements.txt \
 		|| { rm $(MODEL_PACKAGES).new.in; exit 1; }
 	@mv $(MODEL_PACKAGES).new.in $(MODEL_PACKAGES).in
-	printf '%s\n' '# Written by make lock.' 'name: azureml-scoring' 'channels:' '  - conda-forge' \
-		'dependencies:' '  - python=3.12' '  - pip' '  - pip:' > environment/conda.yml
-	sed -n 's/^\([a-z].*[^ ]\) \\$$/      - \1/p' environment/requirements.txt >> environment/conda.yml
+	$(call conda,azureml-scoring,environment/requirements.txt,environment/conda.yml)
+	$(COMPILE_BATCH) environment/requirements-batch.in $(MODEL_PACKAGES).in -o environment/requirements-batch.txt
+	$(call conda,azureml-scoring-batch,environment/requirements-batch.txt,environment/conda-batch.yml)
 	$(COMPILE) --extra dev -c environment/requirements.txt setup.cfg -o environment/requirements-dev.txt
 	echo setuptools | $(COMPILE) -c environment/requirements-dev.txt - -o environment/requirements-build.txt
 	echo checkov | $(COMPILE) - -o environment/requirements-checkov.txt

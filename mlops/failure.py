@@ -9,7 +9,7 @@ from mlops import extras
 from mlops.endpoint import EndpointError
 from mlops.plain_text import plain
 
-EXTRAS = {"load": "load", "slo": "load"}
+EXTRAS = {"batch": "arrow", "load": "load", "slo": "load"}
 """Command -> the extra with its packages, where that is not ``deploy``."""
 
 PASSED_ON = (click.Abort, click.exceptions.Exit, BrokenPipeError, KeyboardInterrupt)

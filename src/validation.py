@@ -71,8 +71,13 @@ def validate(body: bytes, contract: Contract, limits: Limits, media_type: str = 
         raise type(error)(f"{error.message} {advice}", error.location) from None
     method = method_of(contract.methods, options.method, options.method_pointer)
     params = parameter.read(options.params, contract.parameters, options.params_pointer)
+    return Batch(typed(table, contract), method, params)
+
+
+def typed(table: Table, contract: Contract) -> np.ndarray:
+    """Return the rows of a batch. Raises ClientError for a value that breaks the contract."""
     matrix = _number_matrix(table, contract) if contract.numeric else None
-    return Batch(_matrix(table, contract) if matrix is None else matrix, method, params)
+    return _matrix(table, contract) if matrix is None else matrix
 
 
 def _number_matrix(table: Table, contract: Contract) -> np.ndarray | None:

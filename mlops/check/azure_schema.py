@@ -41,7 +41,10 @@ def _messages(path: Path, kind: DocumentKind) -> Any:
         logging.getLogger("azure").setLevel(logging.CRITICAL)
         try:
             from azure.ai import ml
-            from azure.ai.ml.entities._load_functions import load_schedule
+            from azure.ai.ml.entities._load_functions import (
+                load_model_batch_deployment,
+                load_schedule,
+            )
             from marshmallow import ValidationError
         except ImportError:
             raise StartupError(
@@ -56,6 +59,8 @@ def _messages(path: Path, kind: DocumentKind) -> Any:
             DocumentKind.MODEL: ml.load_model,
             # It checks the compute of a monitor only on the way to Azure.
             DocumentKind.MONITOR: lambda path: load_schedule(path)._to_rest_object(),  # type: ignore[attr-defined]
+            DocumentKind.BATCH_ENDPOINT: ml.load_batch_endpoint,
+            DocumentKind.BATCH_DEPLOYMENT: load_model_batch_deployment,
         }
         try:
             loaders[kind](path)

@@ -20,6 +20,8 @@ class DocumentKind(StrEnum):
     ENVIRONMENT = "environment"
     MODEL = "model"
     MONITOR = "monitorSchedule"
+    BATCH_ENDPOINT = "batchEndpoint"
+    BATCH_DEPLOYMENT = "modelBatchDeployment"
 
 
 ENDPOINTS = (DocumentKind.MANAGED_ENDPOINT, DocumentKind.KUBERNETES_ENDPOINT)

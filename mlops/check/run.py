@@ -10,6 +10,7 @@ from mlops.check import (
     agreement,
     assets,
     azure_schema,
+    batch,
     deployment,
     endpoint,
     monitor,
@@ -32,12 +33,23 @@ _DEPLOYMENT: Sequence[Rule] = (
     *assets.ENVIRONMENT_RULES,
     *assets.MODEL_RULES,
 )
+_BATCH_DEPLOYMENT: Sequence[Rule] = (
+    endpoint.name,
+    *batch.RULES,
+    deployment.model,
+    deployment.environment,
+    script.scoring_script,
+    *assets.ENVIRONMENT_RULES,
+    *assets.MODEL_RULES,
+)
 RULES: Mapping[DocumentKind, Sequence[Rule]] = {
     **dict.fromkeys(ENDPOINTS, endpoint.RULES),
     **dict.fromkeys(DEPLOYMENTS, _DEPLOYMENT),
     DocumentKind.ENVIRONMENT: assets.ENVIRONMENT_RULES,
     DocumentKind.MODEL: assets.MODEL_RULES,
     DocumentKind.MONITOR: monitor.RULES,
+    DocumentKind.BATCH_ENDPOINT: (endpoint.name, *batch.ENDPOINT_RULES),
+    DocumentKind.BATCH_DEPLOYMENT: _BATCH_DEPLOYMENT,
 }
 
 
@@ -97,18 +109,21 @@ def _problems(document: Document) -> Iterator[Problem]:
 
 
 def _endpoint_names(documents: Sequence[Document]) -> Iterator[Problem]:
-    """Require a deployment to belong to an endpoint of its folder, if the folder has one."""
-    names: dict[Path, list[object]] = {}
-    for document in documents:
-        if kind(document) in ENDPOINTS:
-            names.setdefault(document.path.parent, []).append(document.value("name"))
-    for document in documents:
-        beside = names.get(document.path.parent)
-        if (
-            kind(document) in DEPLOYMENTS
-            and beside
-            and document.value("endpoint_name") not in beside
-        ):
-            yield document.problem(
-                ("endpoint_name",), "is not the endpoint beside it", f"write {beside[0]}"
-            )
+    """Require a deployment to belong to an endpoint of its folder, if the folder has one of its
+    kind."""
+    batch_kinds = (DocumentKind.BATCH_ENDPOINT,), (DocumentKind.BATCH_DEPLOYMENT,)
+    for endpoints, deployments in ((ENDPOINTS, DEPLOYMENTS), batch_kinds):
+        names: dict[Path, list[object]] = {}
+        for document in documents:
+            if kind(document) in endpoints:
+                names.setdefault(document.path.parent, []).append(document.value("name"))
+        for document in documents:
+            beside = names.get(document.path.parent)
+            if (
+                kind(document) in deployments
+                and beside
+                and document.value("endpoint_name") not in beside
+            ):
+                yield document.problem(
+                    ("endpoint_name",), "is not the endpoint beside it", f"write {beside[0]}"
+                )

@@ -19,6 +19,9 @@ Span = tuple[int, int]
 REFERENCES = ("model", "endpoint_deployment_id")
 """Keys whose value refers to a model or to an endpoint."""
 
+BATCH = "batch-"
+"""Begins the names of a batch endpoint's files, which lie beside those of an online one."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -40,6 +43,8 @@ def places(root: Path, names: Names) -> Iterator[Place]:
     """Yield all places below ``root``, right or wrong, in the files and keys that exist."""
     for pattern, which, key, find in WHERE:
         for path in sorted(root.glob(pattern)):
+            if path.name.startswith(BATCH) and BATCH not in pattern:
+                continue
             text = content(path)
             if text is not None and (span := find(text)):
                 line = text.count("\n", 0, span[0]) + 1
@@ -106,6 +111,9 @@ WHERE = (
         "monitoring_target",
         "endpoint_deployment_id",
     ),
+    _yaml("endpoints/batch-endpoint.yml", "batch_endpoint", "name"),
+    _yaml("endpoints/batch-deployment.yml", "batch_endpoint", "endpoint_name"),
+    _yaml("endpoints/batch-deployment.yml", "model", "model"),
     _yaml("endpoints/autoscale.json", "endpoint", "parameters", "endpoint", "defaultValue"),
     _yaml("endpoints/kubernetes/online-endpoint.yml", "kubernetes_endpoint", "name"),
     _yaml("endpoints/kubernetes/*-deployment.yml", "kubernetes_endpoint", "endpoint_name"),

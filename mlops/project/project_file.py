@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -26,11 +27,13 @@ MODEL_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
 
 @dataclass(frozen=True)
 class Names:
-    """The names of the registered model, the managed endpoint, and the endpoint on attached AKS."""
+    """The names of the registered model, the managed endpoint, the endpoint on attached AKS, and
+    the batch endpoint."""
 
     model: str
     endpoint: str
     kubernetes_endpoint: str
+    batch_endpoint: str
 
 
 @dataclass(frozen=True)
@@ -128,10 +131,12 @@ def _names(file: Path, table: Mapping[str, Any]) -> Names:
             raise StartupError(
                 f"{file}: YAML does not read names.{name} as text; choose another name."
             )
-    if table["endpoint"] == table["kubernetes_endpoint"]:
-        raise StartupError(
-            f"{file}: names.endpoint and names.kubernetes_endpoint are the same; give each its own."
-        )
+    endpoints = [name for name in known if name != "model"]
+    for one, other in itertools.combinations(endpoints, 2):
+        if table[one] == table[other]:
+            raise StartupError(
+                f"{file}: names.{one} and names.{other} are the same; give each its own."
+            )
     return Names(**table)
 
 

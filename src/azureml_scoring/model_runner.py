@@ -14,7 +14,7 @@ from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.estimator_on_demand import EstimatorNeeded, EstimatorOnDemand
 from azureml_scoring.models.micro_batching import MicroBatcher
 from azureml_scoring.models.model import Model, Predict
-from azureml_scoring.models.predictions import non_finite
+from azureml_scoring.models.predictions import NOT_FINITE, non_finite
 from azureml_scoring.request import Gone, Outcome
 from azureml_scoring.shared.measures import PREDICT, QUEUE
 
@@ -122,9 +122,5 @@ class ModelRunner:
         if self._null_for_non_finite:
             return
         if model.proven or self._has_answered:
-            raise ModelRefusedInput(
-                "The model's answer to these values is NaN or infinite, as the logarithm of a "
-                "probability of 0 is, and JSON has neither; ask for another method, or have "
-                "SCORING_NON_FINITE_OUTPUT=null write null."
-            )
+            raise ModelRefusedInput(NOT_FINITE)
         raise NonFinitePrediction("The model predicted NaN or infinity, which JSON can't hold.")

@@ -233,6 +233,22 @@ class Settings:
     scoring_expose_traceback: bool = False
     """Development only: Python tracebacks in `trace` and messages of exceptions in the log."""
 
+    azureml_bi_output_path: Path | None = None
+    """Folder of a batch job's files. Azure ML sets it."""
+
+    scoring_batch_method: str | None = None
+    """Batch: method of the model, such as `predict_proba`. Unset: the first that it has."""
+
+    scoring_batch_output: Literal["csv", "parquet"] = "csv"
+    """Batch: form of the predictions."""
+
+    scoring_batch_max_bad_rows: Share = 0.5
+    """Batch: a file fails if more than this share of its rows is bad."""
+
+    scoring_batch_input_root: Path | None = None
+    """Batch: folder of the inputs. Outputs lie as their inputs lie below it. Unset: all in one
+    folder, named by the input's name and a checksum of its content."""
+
     worker_count: Workers = 1
     """Worker processes. Azure ML's server reads it too."""
 

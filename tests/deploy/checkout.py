@@ -24,6 +24,7 @@ FILES = sorted(
     for path in REPOSITORY.glob("endpoints/**/*.yml")
 )
 BLUE, AKS = "blue-deployment.yml", "kubernetes/blue-deployment.yml"
+BATCH, BATCH_ENDPOINT = "batch-deployment.yml", "batch-endpoint.yml"
 ENDPOINT, AKS_ENDPOINT = "online-endpoint.yml", "kubernetes/online-endpoint.yml"
 
 GONE = object()

@@ -4,7 +4,18 @@ import re
 
 import pytest
 
-from deploy.checkout import AKS, AKS_ENDPOINT, BLUE, ENDPOINT, GONE, NAMES, Checkout, command
+from deploy.checkout import (
+    AKS,
+    AKS_ENDPOINT,
+    BATCH,
+    BATCH_ENDPOINT,
+    BLUE,
+    ENDPOINT,
+    GONE,
+    NAMES,
+    Checkout,
+    command,
+)
 from mlops.check import run
 from mlops.check.document import read
 from mlops.check.kind import kind
@@ -132,6 +143,27 @@ MISTAKES: list[tuple[str, str, object, str]] = [
     (AKS, "request_settings.request_timeout_ms", 300_001, "write 1 to 300000"),
     (AKS, "request_settings.max_concurrent_requests_per_instance", 49, "write 48"),
     (AKS, "scale_settings.min_instances", 20, "write 10 at most"),
+    (BATCH_ENDPOINT, "name", "my", "3 to 32 letters"),
+    (BATCH_ENDPOINT, "auth_mode", "key", "is key, which batch endpoints lack; write aad_token"),
+    (BATCH, "endpoint_name", "another", f"write {NAMES.batch_endpoint}"),
+    (BATCH, "type", GONE, "write `type: model`"),
+    (BATCH, "compute", GONE, "write azureml:NAME of a cluster"),
+    (BATCH, "settings.error_threshold", GONE, "every file failed; write how many files may fail"),
+    (BATCH, "settings.error_threshold", -1, "every file failed; write how many files may fail"),
+    (BATCH, "settings.retry_settings.timeout", GONE, "is 30 s for all files of a mini-batch"),
+    (BATCH, "settings.output_action", "append_row", "writes files of its own; write summary_only"),
+    (BATCH, "settings.retries", 3, "remove it or correct its spelling"),
+    (BATCH, "settings.environment_variables.SCORING_BACH_METHOD", "x", "SCORING_BATCH_METHOD"),
+    (BATCH, "settings.environment_variables.REDIS_PASSWORD", "x", "is a secret in plain text"),
+    (BATCH, "code_configuration.scoring_script", "cache.py", "define init() in cache.py"),
+    (BATCH, "model", "churn", "azureml:NAME:VERSION"),
+    (
+        BATCH,
+        "environment",
+        "azureml://registries/azureml/environments/sklearn-1.5/labels/latest",
+        "is a curated one, which batch refuses",
+    ),
+    (BATCH, "environment", "file:environment.yml", "without azureml-core and azureml-dataset-"),
     ("environment.yml", "build", {"path": "../environment"}, "keep one of them"),
     ("environment.yml", "image", GONE, "name an image"),
     ("environment.yml", "conda_file", "nowhere.yml", "write the path of a conda file"),

@@ -44,6 +44,7 @@ text = ["postcode"]
 model = "{NAME}"
 endpoint = "{NAME}"
 kubernetes_endpoint = "{NAME}-aks"
+batch_endpoint = "{NAME}-batch"
 """
 LOGS = "00000000-0000-0000-0000-00000000000a"
 GITHUB = {

@@ -51,19 +51,30 @@ def parse(body: bytes, contract: Contract, limits: Limits) -> tuple[Table, Optio
     lines = _lines(body, len(contract.features) == 1)
     if not lines:
         raise EmptyBody("Request body is empty or None", "")
+    header = read_header(lines[0], contract)
+    return of_records(lines if header is None else lines[1:], header, contract, limits), NO_OPTIONS
+
+
+def read_header(first: list[str], contract: Contract) -> list[str] | None:
+    """Return the names in the first record, or None if it holds values. Raises ClientError."""
     _check_types_known(contract)
-    header = _header(lines[0], contract)
+    header = _header(first, contract)
     if header is not None:  # before the rows are counted: it may have been meant as one
         _check_separator(header, contract)
         check_names({*header, *contract.optional}, contract, "")
-    table = rows.with_columns(
-        lines if header is None else lines[1:], "", contract, limits, header, ""
-    )
+    return header
+
+
+def of_records(
+    records: list[list[str]], header: list[str] | None, contract: Contract, limits: Limits
+) -> Table:
+    """Return the table of a CSV's records, without its header. Raises ClientError."""
+    table = rows.with_columns(records, "", contract, limits, header, "")
     values = [
         cell_values(_texts(cells), feature)
         for cells, feature in zip(table.values, contract.features, strict=True)
     ]
-    return Table(values, types_of(values), table.location), NO_OPTIONS
+    return Table(values, types_of(values), table.location)
 
 
 def _texts(cells: Sequence[str | None]) -> Sequence[str]:

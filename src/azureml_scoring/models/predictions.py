@@ -10,6 +10,12 @@ import orjson
 
 from azureml_scoring.errors import ModelFailed
 
+NOT_FINITE = (
+    "The model's answer to these values is NaN or infinite, as the logarithm of a probability of 0 "
+    "is, and JSON has neither; ask for another method, or have SCORING_NON_FINITE_OUTPUT=null "
+    "write null."
+)
+
 
 def per_row(output: Any) -> list[Any]:
     """Return an estimator's output as a list with one entry per row: numbers, texts or lists.

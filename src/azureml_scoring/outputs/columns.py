@@ -21,10 +21,11 @@ def columns_of(answers: list[Any]) -> dict[str, Sequence[Any]]:
     booleans, int64, floats or texts, and None. Other values become texts of JSON.
     """
     columns: dict[str, Sequence[Any]] = {}
-    if all(isinstance(answer, dict) for answer in answers):
+    kinds = {*map(type, answers)}
+    if kinds <= {dict}:
         names = dict.fromkeys(itertools.chain.from_iterable(answers))
         columns = {name: [answer.get(name) for answer in answers] for name in names}
-    elif all(isinstance(answer, list) for answer in answers) and len({*map(len, answers)}) == 1:
+    elif kinds == {list} and len({*map(len, answers)}) == 1:
         places = enumerate(zip(*answers, strict=True))
         columns = {f"prediction_{place}": values for place, values in places}
     columns = columns or {"prediction": answers}
@@ -35,10 +36,10 @@ def _of_one_type(values: Sequence[Any]) -> Sequence[Any]:
     types = {*map(type, values)} - {NoneType}
     if types == {int, float}:
         return [None if value is None else float(value) for value in values]
-    if types == {int} and all(
-        LEAST_INT64 <= value <= MOST_INT64 for value in values if value is not None
-    ):
-        return values
+    if types == {int}:
+        present = values if None not in values else [value for value in values if value is not None]
+        if min(present) >= LEAST_INT64 and max(present) <= MOST_INT64:
+            return values
     if types in ({bool}, {float}, {str}, set()):
         return values
     return [

@@ -51,10 +51,12 @@ def surroundings(
     here = tmp_path_factory.mktemp("here")
     (here / "scoring.toml").write_text(
         '[names]\nmodel = "m"\nendpoint = "end"\nkubernetes_endpoint = "end-aks"\n'
+        'batch_endpoint = "end-batch"\n'
     )
     monkeypatch.setattr(targets, "connector", lambda *_: lambda: Still({"blue": 100}))
     monkeypatch.setattr(targets, "models", lambda *_: Described(tmp_path))
     monkeypatch.setattr(os, "execv", in_place_of_the_server)
+    monkeypatch.setattr("mlops.batch.run.Run.__call__", in_place_of_the_server)
     monkeypatch.setattr("subprocess.Popen", lambda *_, **__: None)
     monkeypatch.chdir(here)
     yield

@@ -21,6 +21,7 @@ READ: dict[str, Sequence[str]] = {
     "deployment_file": ("x.yml",),
     "file": ROWS,
     "files": ROWS,
+    "inputs": ROWS,
     "load": ("x.csv",),
     "manifests": ("x.yml", "folder/x.yml"),
     "model": ("x.pkl", "x.joblib", "x.sav", "x.skops", *FOLDER),

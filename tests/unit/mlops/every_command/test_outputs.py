@@ -17,6 +17,7 @@ FOLDERS = {("artifact", "out"), ("demo", "out"), ("package", "out")}
 """Options that name a folder which is written as a whole."""
 FILES = {
     ("compare", "out"): ("diabetes-blue-green.svg",),
+    ("batch", "out"): ("report.json",),
     ("drift", "plot"): ("drift.svg", "drift.png"),
     ("environment", "out"): ("requirements.txt", "conda.yml"),
     ("load", "out"): ("report.html", "requests.csv", "figures.json"),
@@ -189,6 +190,8 @@ ELSEWHERE = {
     "artifact_folder.py": "a folder beside the place, which it then takes",
     "journal.py": "a journal is added to",
     "svg.py": "a picture in memory",
+    "inputs.py": "a killed batch job's temporary files, in a folder that has proven to be a job's",
+    "worker.py": "the log of a batch job's process, in such a folder",
     "azure_models.py": "a temporary folder",
     "environment.py": "a temporary folder, for uv",
     "environments.py": "environments of old models, in the user's cache",

@@ -23,9 +23,9 @@ def test_the_names_are_written_everywhere(repository: Path):
     before = {path: path.read_text() for path in map(Path, repeated(repository))}
     old = project_file.read(REPOSITORY / "scoring.toml").names
     assert run("names").exit_code == 0
-    new = Names("churn", "churn-live", "churn-aks")
+    new = Names("churn", "churn-live", "churn-aks", "churn-batch")
     assert [place for place in places.places(repository, new) if place.found != place.wanted] == []
-    assert len(list(places.places(repository, new))) == 14
+    assert len(list(places.places(repository, new))) == 17
     for path, text in before.items():
         changed = zip(text.splitlines(), path.read_text().splitlines(), strict=True)
         for was, now in changed:
@@ -103,27 +103,32 @@ def test_a_model_that_is_named_otherwise_is_left(here: Path, model: str):
 def test_check_finds_each_place_that_disagrees(repository: Path):
     """Each problem has file, line, key and remedy; there is none once the names are written."""
     names.write(
-        repository, Names("before", "before-live", "before-aks")
+        repository, Names("before", "before-live", "before-aks", "before-batch")
     )  # whatever names this repository has
     wrong = [
         str(problem)
-        for problem in names.check(repository, Names("churn", "churn-live", "churn-aks"))
+        for problem in names.check(
+            repository, Names("churn", "churn-live", "churn-aks", "churn-batch")
+        )
     ]
-    assert len(wrong) == 14
+    assert len(wrong) == 17
     assert all(
         re.search(r":\d+: [\w.]+ names [\w-]+, but names\.\w+ in scoring\.toml is churn", line)
         for line in wrong
     )
     assert all("; run `make names`, or write churn" in line for line in wrong)
     assert run("names").exit_code == 0
-    assert names.check(repository, Names("churn", "churn-live", "churn-aks")) == []
+    assert names.check(repository, Names("churn", "churn-live", "churn-aks", "churn-batch")) == []
 
 
 def test_check_finds_an_artifact_of_another_model(repository: Path):
     """The demo's artifact under the user's own name, for example, is reported."""
     assert run("names").exit_code == 0
     assert run("artifact").exit_code == 0
-    found = [str(one) for one in names.check(Path(), Names("other", "churn-live", "churn-aks"))]
+    found = [
+        str(one)
+        for one in names.check(Path(), Names("other", "churn-live", "churn-aks", "churn-batch"))
+    ]
     assert any(
         line.startswith(
             "artifact/manifest.json:1: model_name is churn, but names.model in scoring.toml is "
