@@ -35,9 +35,11 @@ COMMAND_MODULES = {
     "rehearse": "mlops.rehearsal.commands",
     "rollback": "mlops.rollout.rollback_command",
     "rollout": "mlops.rollout.rollout_command",
+    "sign": "mlops.sign_commands",
     "simulate": "mlops.hpa.commands",
     "slo": "mlops.soak.commands",
     "types": "mlops.typed_row",
+    "verify": "mlops.sign_commands",
 }
 """Commands that have a module of their own, imported when they are used."""
 

@@ -42,9 +42,11 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "score": {"file": "rows.csv", "url": "URL"},
     "serve": {"model_dir": "artifact"},
+    "sign": {"artifact": "artifact", "key": "key.pem"},
     "simulate": {"manifests": "hpa.yml", "load": "load.csv", "out": "out"},
     "slo": {"out": "out", "page": "page.md"},
     "types": {"model_dir": "artifact"},
+    "verify": {"artifact": "artifact", "key": "public.pem"},
 }
 """What each command is given where nothing is wrong; a file or folder stands for the one of that
 name in ``good``."""

@@ -28,7 +28,9 @@ READ: dict[str, Sequence[str]] = {
     "page": ("x.md",),
     "paths": ("x.yml", "folder/x.yml"),
     "sample": ROWS,
+    "certificates": ("x.pem",),
     "code": ("own/steps.py",),
+    "key": ("x.pem",),
     "requirements": ("requirements.txt",),
 }
 """For each parameter, the names of the files that it reads; a folder stands for its content."""
