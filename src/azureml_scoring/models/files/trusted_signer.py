@@ -11,6 +11,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.x509 import verification
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from azureml_scoring.errors import StartupError
 
@@ -65,7 +66,7 @@ def key_of(chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate
         try:
             (
                 verification.PolicyBuilder()
-                .store(verification.Store(trusted))
+                .store(verification.Store([*trusted]))
                 .time(signer.not_valid_before_utc)
                 .extension_policies(ca_policy=_issuer_policy(), ee_policy=_signer_policy())
                 .build_client_verifier()
@@ -112,7 +113,7 @@ def _signer_policy() -> verification.ExtensionPolicy:
             raise ValueError
 
     def signs_code(_: object, __: object, usage: x509.ExtendedKeyUsage | None) -> None:
-        if usage and x509.ExtendedKeyUsageOID.CODE_SIGNING not in usage:
+        if usage and ExtendedKeyUsageOID.CODE_SIGNING not in usage:
             raise ValueError
 
     return (
