@@ -2,7 +2,10 @@
 
 import base64
 import json
+import re
+import shlex
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from azureml_scoring.models.files import signature, trusted_signer
 from mlops import artifact_folder
 from mlops.sign import sign
 from package_command import run
-from places import DATA
+from places import DATA, REPOSITORY
 from signed_models import KEY, certificate, pem, private_pem, public_pem
 
 THEIRS = DATA / "model-signing" / "by-key"
@@ -120,3 +123,16 @@ def _parts(folder: Path) -> dict[str, Any]:
     hint = bundle["verificationMaterial"]["publicKey"].pop("hint")
     assert len(hint) == 64
     return {"bundle": bundle, "statement": statement}
+
+
+def test_the_commands_of_the_page_do_what_it_says(copy: Path, monkeypatch: pytest.MonkeyPatch):
+    """Making a key, signing and verifying, as docs/security.md has them."""
+    page = (REPOSITORY / "docs" / "security.md").read_text().split("## Signatures")[1]
+    made, signed = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)[:2]
+    monkeypatch.chdir(copy.parent)
+    subprocess.run(made, shell=True, check=True, capture_output=True)
+    commands = [shlex.split(line, comments=True) for line in signed.splitlines()]
+    assert [words[1] for words in commands] == ["sign", "verify"]
+    for words in commands:
+        result = run(*words[1:])
+        assert result.exit_code == 0, result.output
