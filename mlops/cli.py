@@ -25,6 +25,7 @@ EXISTING = click.Path(path_type=Path, exists=True)
 
 COMMAND_MODULES = {
     "artifact": "mlops.project.commands",
+    "bom": "mlops.bom_command",
     "compare": "mlops.rollout.compare_command",
     "demo": "mlops.package_commands",
     "drift": "mlops.drift_command",

@@ -16,6 +16,7 @@ from still_endpoint import WORKSPACE
 COMMANDS: dict[str, dict[str, str]] = {
     "artifact": {"model": "raw/model.joblib", "sample": "rows.csv", "out": "out"},
     "announce": {"server": str(os.getppid()), "port": "PORT"},
+    "bom": {"artifact": "artifact"},
     "check": {"paths": "green.yml"},
     "compare": {
         "endpoint_name": "diabetes",
