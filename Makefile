@@ -20,7 +20,7 @@ MODEL_PACKAGES := environment/requirements-model
 UNIT := env OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=2 --dist=worksteal
 # Servers are shared within a file, so whole files go to one process. These tests wait more than they compute.
 BY_FILE := --dist=loadfile --no-loadscope-reorder --numprocesses
-ATTACKS := $(addprefix tests/unit/,$(addprefix azureml_scoring/http/test_,head.py connection.py express_lane.py) \
+ATTACKS := $(addprefix tests/unit/,$(addprefix azureml_scoring/http/test_,smuggling.py head.py connection.py express_lane.py) \
 	$(addprefix azureml_scoring/models/files/test_,signature.py manifest.py) mlops/test_pickled_code.py)
 LIVE_ATTACKS := $(addprefix tests/blackbox/test_,lanes.py fuzz.py hostile_clients.py cache_faults.py)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
