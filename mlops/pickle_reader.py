@@ -16,7 +16,7 @@ import pickle
 import zlib
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import numpy as np
 
@@ -27,6 +27,10 @@ COMPRESSIONS = {b"\x1f\x8b": gzip, b"BZ": bz2, b"\xfd7": lzma, b"]\0": lzma}
 """joblib's, by the first bytes of a file."""
 
 CHUNK_BYTES = 1 << 20
+
+GETATTR = "builtins", "getattr"
+WRAPPER = "joblib.numpy_pickle", "NumpyArrayWrapper"
+"""Stands before an array."""
 
 
 class Unreadable(ValueError):
@@ -41,19 +45,22 @@ class Unreadable(ValueError):
 
 def names_in(file: Path) -> set[Name]:
     """Return what a file of pickle or joblib names. Raises OSError and Unreadable."""
-    names, cut_off = set[Name](), False
-    try:
-        with _decompressed(file) as opened:
-            try:
-                _Reader(opened, names).load()
-            except BaseException:
-                cut_off = not opened.read(1)
-                raise
-    except OSError:
-        raise
-    except Exception as error:  # a pickle can raise anything
-        raise Unreadable(type(error).__name__, names, cut_off=cut_off) from None
+    names = set[Name]()
+    with _decompressed(file) as opened:
+        try:
+            _Reader(opened, names).load()
+        except Exception as error:  # a pickle can raise anything
+            raise Unreadable(type(error).__name__, names, cut_off=_at_end(opened)) from None
+        if not _at_end(opened):
+            raise Unreadable("it goes on behind its end", names, cut_off=False)
     return names
+
+
+def _at_end(opened: IO[bytes]) -> bool:
+    try:
+        return not opened.read(1)
+    except Exception:  # of a damaged compression
+        return False
 
 
 def _decompressed(file: Path) -> IO[bytes]:
@@ -61,7 +68,10 @@ def _decompressed(file: Path) -> IO[bytes]:
         start = opened.read(2)
         if start[:1] == b"x":  # zlib's; no pickle starts so
             opened.seek(0)
-            return BytesIO(zlib.decompress(opened.read()))
+            try:
+                return BytesIO(zlib.decompress(opened.read()))
+            except zlib.error as error:
+                raise Unreadable(type(error).__name__, set(), cut_off=False) from None
     if module := COMPRESSIONS.get(start):
         return module.open(file, "rb")  # type: ignore[no-any-return]
     return file.open("rb")
@@ -71,10 +81,14 @@ class _Inert:
     """Stands for a class, a function or an object of the pickle; it does nothing."""
 
     name: Name = "", ""
+    names: ClassVar[set[Name]] = set()
 
     def __init__(self, *args: Any, **_: Any) -> None:
         self.args = args
         self.state: Any = None
+        if self.name == GETATTR and len(args) > 1:
+            self.name = ".".join(getattr(args[0], "name", ("", ""))), str(args[1])
+            self.names.add(self.name)
 
     def __new__(cls, *_: Any, **__: Any) -> _Inert:
         return object.__new__(cls)
@@ -113,7 +127,7 @@ class _Reader(PythonUnpickler):  # type: ignore[misc]
             module, name = _compat_pickle.NAME_MAPPING.get((module, name), (module, name))
             module = _compat_pickle.IMPORT_MAPPING.get(module, module)
         self._names.add((module, name))
-        return type("Inert", (_Inert,), {"name": (module, name)})
+        return type("Inert", (_Inert,), {"name": (module, name), "names": self._names})
 
     def load_frame(self) -> None:
         """Take a frame's length for no more than a hint, as the unpickler in C does."""
@@ -146,6 +160,3 @@ class _Reader(PythonUnpickler):  # type: ignore[misc]
         pickle.BUILD[0]: load_build,
         pickle.FRAME[0]: load_frame,
     }
-
-
-WRAPPER = "joblib.numpy_pickle", "NumpyArrayWrapper"

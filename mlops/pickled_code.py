@@ -11,7 +11,7 @@ from pathlib import Path
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.models.files.file_formats import booster_library, is_graph
-from mlops.pickle_reader import Name, Unreadable, names_in
+from mlops.pickle_reader import WRAPPER, Name, Unreadable, names_in
 from mlops.say import Say
 
 MAX_NAMES = 20
@@ -91,13 +91,16 @@ def check(file: Path, trust: Collection[str], say: Say) -> None:
 def harmful(name: Name) -> bool:
     """Tell whether a model has no use for a function.
 
-    A name may lead through other modules: ``joblib.parallel`` has ``os.system`` too.
+    A name may lead through other modules: ``joblib.parallel`` has ``os.system`` too. joblib's
+    wrapper of an array under another name would be read differently here and there.
     """
     module, attribute = name
+    parts = attribute.split(".")
     return (
         module.partition(".")[0] in HARMFUL_MODULES
         or f"{module}.{attribute}" in HARMFUL_NAMES
-        or not IMPORTED_EVERYWHERE.isdisjoint(attribute.split("."))
+        or not IMPORTED_EVERYWHERE.isdisjoint(parts)
+        or (parts[-1].endswith("ArrayWrapper") and name != WRAPPER)
     )
 
 

@@ -3,9 +3,12 @@
 import _compat_pickle
 import bz2
 import contextlib
+import gzip
 import importlib
+import lzma
 import os
 import pickle
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -115,8 +118,13 @@ def test_packaging_says_what_is_called(tmp_path: Path, uncompiled: None):
         b"(S'id'\nios\nsystem\n.",
         b"\x80\x02c__builtin__\neval\n(X\x01\x00\x00\x001tR.",
         b"\x80\x02ccommands\ngetoutput\n(X\x01\x00\x00\x001tR.",
+        b"cbuiltins\ngetattr\n(cjoblib\nparallel\nS'os'\ntR.",
+        b"\x80\x04\x8c\x06joblib\x8c\x1enumpy_pickle.NumpyArrayWrapper\x93.",
     ],
-    ids=["dotted", "a module", "from the memo", "protocol 0", "INST", "Python 2", "its commands"],
+    ids=[
+        *("dotted", "a module", "from the memo", "protocol 0", "INST", "Python 2", "its commands"),
+        *("getattr", "joblib's wrapper by another name"),
+    ],
 )
 def test_a_hidden_name_is_seen(tmp_path: Path, content: bytes):
     """However the pickle spells it."""
@@ -134,6 +142,27 @@ def test_what_can_not_be_read_is_not_loaded(tmp_path: Path):
     with pytest.raises(StartupError, match=r"add `--trust model\.pkl`"):
         lines(file)
     assert lines(file, "model.pkl") == []
+
+
+@pytest.mark.parametrize("opener", [bz2.open, gzip.open, lzma.open])
+def test_a_damaged_compression_hides_nothing(tmp_path: Path, opener: Any):
+    """What was named before the damage counts."""
+    file = tmp_path / "model.pkl"
+    with opener(file, "wb") as opened:
+        opened.write(b"cos\nsystem\n(S'id'\ntR0" + random.Random(1).randbytes(99_999))
+    damaged = bytearray(file.read_bytes())
+    damaged[len(damaged) // 2 :] = bytes(len(damaged) // 2)
+    file.write_bytes(damaged)
+    with pytest.raises(StartupError, match=r"models do not need|can't be read"):
+        lines(file)
+
+
+def test_what_follows_its_end_is_not_overlooked(tmp_path: Path):
+    """Another reader may see the end elsewhere."""
+    file = tmp_path / "model.pkl"
+    file.write_bytes(b"K\x01.cos\nsystem\n(S'id'\ntR.")
+    with pytest.raises(StartupError, match="goes on behind its end"):
+        lines(file)
 
 
 def test_a_file_that_breaks_off_is_left_to_its_own_message(tmp_path: Path):
