@@ -26,6 +26,9 @@ Name = tuple[str, str]
 COMPRESSIONS = {b"\x1f\x8b": gzip, b"BZ": bz2, b"\xfd7": lzma, b"]\0": lzma}
 """joblib's, by the first bytes of a file."""
 
+OTHER_FORMS = {b"ZF", b'\x04"'}
+"""joblib's before 0.10, and LZ4."""
+
 CHUNK_BYTES = 1 << 20
 
 GETATTR = "builtins", "getattr"
@@ -36,11 +39,11 @@ WRAPPER = "joblib.numpy_pickle", "NumpyArrayWrapper"
 class Unreadable(ValueError):
     """A pickle that is not read to its end. ``names``: what it had named by then."""
 
-    def __init__(self, why: str, names: set[Name], *, cut_off: bool) -> None:
+    def __init__(self, why: str, names: set[Name], *, breaks_off: bool) -> None:
         super().__init__(why)
         self.names = names
-        self.cut_off = cut_off
-        """Nothing is left in the file, so that loading it comes no further."""
+        self.breaks_off = breaks_off
+        """Nothing is left, or what follows is no pickle: loading it comes no further."""
 
 
 def names_in(file: Path) -> set[Name]:
@@ -50,9 +53,10 @@ def names_in(file: Path) -> set[Name]:
         try:
             _Reader(opened, names).load()
         except Exception as error:  # a pickle can raise anything
-            raise Unreadable(type(error).__name__, names, cut_off=_at_end(opened)) from None
+            breaks_off = isinstance(error, _NoOpcode) or _at_end(opened)
+            raise Unreadable(type(error).__name__, names, breaks_off=breaks_off) from None
         if not _at_end(opened):
-            raise Unreadable("it goes on behind its end", names, cut_off=False)
+            raise Unreadable("it goes on behind its end", names, breaks_off=False)
     return names
 
 
@@ -71,7 +75,9 @@ def _decompressed(file: Path) -> IO[bytes]:
             try:
                 return BytesIO(zlib.decompress(opened.read()))
             except zlib.error as error:
-                raise Unreadable(type(error).__name__, set(), cut_off=False) from None
+                raise Unreadable(type(error).__name__, set(), breaks_off=False) from None
+    if start in OTHER_FORMS:
+        raise Unreadable("joblib's older or rarer form", set(), breaks_off=False)
     if module := COMPRESSIONS.get(start):
         return module.open(file, "rb")  # type: ignore[no-any-return]
     return file.open("rb")
@@ -116,6 +122,15 @@ PythonUnpickler: Any = pickle._Unpickler
 """The one that is written in Python, whose steps can be replaced."""
 
 
+class _NoOpcode(ValueError):
+    """A byte where no pickle has one."""
+
+
+class _Opcodes(dict[int, Any]):
+    def __missing__(self, opcode: int) -> Any:
+        raise _NoOpcode
+
+
 class _Reader(PythonUnpickler):  # type: ignore[misc]
     def __init__(self, file: IO[bytes], names: set[Name]) -> None:
         super().__init__(file)
@@ -156,7 +171,6 @@ class _Reader(PythonUnpickler):  # type: ignore[misc]
             left -= len(part)
         return _Inert()
 
-    dispatch = PythonUnpickler.dispatch | {
-        pickle.BUILD[0]: load_build,
-        pickle.FRAME[0]: load_frame,
-    }
+    dispatch = _Opcodes(
+        PythonUnpickler.dispatch | {pickle.BUILD[0]: load_build, pickle.FRAME[0]: load_frame}
+    )

@@ -77,7 +77,7 @@ def check(file: Path, trust: Collection[str], say: Say) -> None:
         return  # who loads it says what is wrong
     except Unreadable as error:
         names = error.names
-        if not error.cut_off and file.name not in trust:
+        if not error.breaks_off and file.name not in trust:
             _refuse_harmful(file, names, trust)
             raise StartupError(
                 f"What {file.name} would run can't be read without running it ({error}); if you "
