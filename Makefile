@@ -20,6 +20,9 @@ MODEL_PACKAGES := environment/requirements-model
 UNIT := env OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=2 --dist=worksteal
 # Servers are shared within a file, so whole files go to one process. These tests wait more than they compute.
 BY_FILE := --dist=loadfile --no-loadscope-reorder --numprocesses
+ATTACKS := $(addprefix tests/unit/,$(addprefix azureml_scoring/http/test_,smuggling.py head.py connection.py express_lane.py) \
+	$(addprefix azureml_scoring/models/files/test_,signature.py manifest.py) mlops/test_pickled_code.py)
+LIVE_ATTACKS := $(addprefix tests/blackbox/test_,lanes.py fuzz.py hostile_clients.py cache_faults.py)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Images set it; then every process would compile our modules and the tests anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -27,7 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse signals slo interop sweep deep parity-hunt pictures bench bench-targets bench-workers bench-start bench-overload bench-batch bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
+.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults attack rehearse signals slo interop sweep deep parity-hunt pictures bench bench-targets bench-workers bench-start bench-overload bench-batch bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -112,6 +115,10 @@ blackbox-gunicorn: $(TESTING)
 
 faults: $(TESTING) ## what faults of Redis do to requests: the table of docs/cache.md
 	@$(BIN)/pytest tests/blackbox/test_cache_faults.py
+
+attack: $(TESTING) ## what attackers would try, with new examples (an hour): the table of docs/security.md
+	@$(UNIT) $(ATTACKS) --hypothesis-profile=deep --timeout=1800
+	@$(BIN)/pytest $(LIVE_ATTACKS) $(BY_FILE)=3 --hypothesis-profile=deep --timeout=1800
 
 interop: $(TESTING) ## clients of others against our server, and our answers beside other servers' (minutes): docs/interoperability.md
 	@$(BIN)/pytest tests/interop --interop docs/interoperability.md

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from azureml_scoring.errors import StartupError
+from azureml_scoring.models.files import signature
 from azureml_scoring.models.files.manifest import FILE_NAME, Manifest
 
 
@@ -36,7 +37,7 @@ def _is_artifact(folder: Path) -> bool:
     if not (folder / FILE_NAME).is_file():
         return False
     try:
-        written = {FILE_NAME, *Manifest.read(folder).files}
+        written = {FILE_NAME, signature.FILE_NAME, *Manifest.read(folder).files}
     except StartupError:
         raise StartupError(
             f"{folder} has a manifest that can't be read, so it is not replaced; move it away, or "

@@ -26,6 +26,7 @@ EXISTING = click.Path(path_type=Path, exists=True)
 COMMAND_MODULES = {
     "artifact": "mlops.project.commands",
     "batch": "mlops.batch.command",
+    "bom": "mlops.bom_command",
     "compare": "mlops.rollout.compare_command",
     "demo": "mlops.package_commands",
     "drift": "mlops.drift_command",
@@ -37,9 +38,11 @@ COMMAND_MODULES = {
     "rehearse": "mlops.rehearsal.commands",
     "rollback": "mlops.rollout.rollback_command",
     "rollout": "mlops.rollout.rollout_command",
+    "sign": "mlops.sign_commands",
     "simulate": "mlops.hpa.commands",
     "slo": "mlops.soak.commands",
     "types": "mlops.typed_row",
+    "verify": "mlops.sign_commands",
 }
 """Commands that have a module of their own, imported when they are used."""
 

@@ -22,7 +22,7 @@ from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.manifest import Manifest, running_versions
 from azureml_scoring.models.files.mlflow_folder import default_method
 from azureml_scoring.settings import Settings
-from mlops import artifact_folder, jobs
+from mlops import artifact_folder, jobs, pickled_code
 from mlops.compiled_form import compiled_form
 from mlops.converter import Convert, converter
 from mlops.csv_file import CsvFile
@@ -59,7 +59,8 @@ def package(
     The estimator is unpickled: package only what you trust. Raises StartupError.
 
     user_types: what the user says of a CSV's columns.
-    trust: types that a skops file may hold, in addition to those that skops trusts.
+    trust: types that a skops file may hold, in addition to those that skops trusts; functions that
+        a pickle may name although they can do harm.
     classes: names for the classes of a booster whose own file numbers them.
     golden_rows: rows for the manifest; "sample" takes some of the sample's, "synthetic" draws
         others like them.
@@ -77,6 +78,7 @@ def package(
         model_version=version,
     )
     source = _source(settings)
+    pickled_code.check(source.file, trust, say)
     needs = Needs(source, code, None if isolated else requirements, trust, say)
     with contextlib.ExitStack() as running:
         if isolated:

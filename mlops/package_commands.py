@@ -59,7 +59,8 @@ def printable(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     "--trust",
     multiple=True,
     metavar="TYPE",
-    help="Allow this type in a .skops file although skops does not trust it.",
+    help="Allow this type in a .skops file although skops does not trust it, or this function in a "
+    "pickle although it may do harm.",
 )
 @click.option(
     "--code",
@@ -145,7 +146,8 @@ def package(
         classes=_class_names(classes),
         say=click.echo,
     )
-    _packaged(manifest.model_name, manifest.model_version, out, trust)
+    skops = manifest.model_file.lower().endswith(".skops")
+    _packaged(manifest.model_name, manifest.model_version, out, trust if skops else ())
     if manifest.requirements:
         click.echo(f"For an image with its packages: mlops environment {out} --out environment/own")
 

@@ -17,6 +17,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "artifact": {"model": "raw/model.joblib", "sample": "rows.csv", "out": "out"},
     "announce": {"server": str(os.getppid()), "port": "PORT"},
     "batch": {"model": "artifact", "inputs": "rows.csv", "out": "out", "processes": "1"},
+    "bom": {"artifact": "artifact"},
     "check": {"paths": "green.yml"},
     "compare": {
         "endpoint_name": "diabetes",
@@ -44,9 +45,11 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "score": {"file": "rows.csv", "url": "URL"},
     "serve": {"model_dir": "artifact"},
+    "sign": {"artifact": "artifact", "key": "key.pem"},
     "simulate": {"manifests": "hpa.yml", "load": "load.csv", "out": "out"},
     "slo": {"out": "out", "page": "page.md"},
     "types": {"model_dir": "artifact"},
+    "verify": {"artifact": "artifact", "key": "public.pem"},
 }
 """What each command is given where nothing is wrong; a file or folder stands for the one of that
 name in ``good``."""

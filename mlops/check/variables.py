@@ -15,11 +15,15 @@ SECRET_NAME = re.compile(
     r"(^|_)(PASSWORD|PWD|SECRET|TOKEN|KEY|CREDENTIALS?|CONNECTION_?STRING)(_|$)", re.IGNORECASE
 )
 SECRET_VALUE = re.compile(
-    r"://[^/@\s]*:(?!\d+/)[^@\s]+@|rediss?://[^@\s]*:[^@\s]+@|(AccountKey|SharedAccessKey|Password|Pwd)=|[?&]sig=",
+    r"://[^/@\s]*:(?!\d+/)[^@\s]+@|rediss?://[^@\s]*:[^@\s]+@|(AccountKey|SharedAccessKey|Password|Pwd)=|[?&]sig="
+    r"|PRIVATE KEY-----",
     re.IGNORECASE,
 )
 """Also matches a password in a URL, even one with a slash; after a host and a port the slash begins
 the path."""
+
+PUBLIC = {"SCORING_MODEL_KEY"}
+"""A name like a secret's, for a public key or a certificate."""
 
 INJECTED = re.compile(r"\$\{\{(keyvault:https://|azureml://connections/)[^{}]+\}\}")
 """References that Azure ML replaces with a secret of the Key Vault or of a connection when the
@@ -35,7 +39,8 @@ def text(document: Document) -> Iterator[Problem]:
 def no_secrets(document: Document) -> Iterator[Problem]:
     """Report secrets in plain text, without repeating their values."""
     for name, value in _variables(document).items():
-        shown = SECRET_NAME.search(name) or SECRET_VALUE.search(str(value))
+        named = name not in PUBLIC and SECRET_NAME.search(name)
+        shown = named or SECRET_VALUE.search(str(value))
         if value and shown and not INJECTED.fullmatch(str(value)):
             yield document.problem(
                 (KEY, name),

@@ -67,6 +67,10 @@ class Settings:
     scoring_require_manifest: bool = False
     """Refuse a model without a manifest, so that nothing unverified is unpickled."""
 
+    scoring_model_key: str | None = None
+    """Load only a packaged model signed by whom this names: a public key or certificates in PEM, or
+    the path of their file ([how](security.md#signatures))."""
+
     scoring_skops_trusted_types: str | None = None
     """Types that a `.skops` file may hold beside those that skops trusts, separated by commas."""
 

@@ -158,6 +158,14 @@ def test_a_secret_of_the_key_vault_is_right(checkout: Checkout):
     )
 
 
+def test_the_key_that_models_are_verified_with_is_no_secret(checkout: Checkout):
+    """A public key passes; a private one, which would sign models, does not."""
+    for kind, problems in (("PUBLIC", 0), ("EC PRIVATE", 1)):
+        key = f"-----BEGIN {kind} KEY-----\nMFkw\n-----END {kind} KEY-----\n"
+        changed = checkout.change(BLUE, "environment_variables", "SCORING_MODEL_KEY", value=key)
+        assert len(check(changed)) == problems
+
+
 def test_a_model_of_mlflow_needs_neither_code_nor_environment(checkout: Checkout):
     """Azure ML provides both."""
     (checkout.root / "artifact" / "MLmodel").write_text("flavors: {}")

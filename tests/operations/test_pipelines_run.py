@@ -20,6 +20,7 @@ from click.testing import CliRunner
 import support
 from arm.resource_manager import GROUP, SUBSCRIPTION, WORKSPACE
 from arm.sign_in import CLIENT, RUNNER, TENANT
+from azureml_scoring.models.files import signature, trusted_signer
 from blackbox.server import needs
 from mlops.cli import main
 from mlops.rollout.azure_sign_in import SCOPES
@@ -28,6 +29,7 @@ from pipelines.agent import Agent, check_out
 from pipelines.cloud import Cloud, cloud
 from pipelines.steps import Step
 from places import REPOSITORY
+from signed_models import private_pem, public_pem
 
 pytestmark = pytest.mark.timeout(600)
 """Some twenty commands, each of which loads Azure's clients."""
@@ -57,6 +59,7 @@ GITHUB = {
     "vars.AZURE_RESOURCE_GROUP": GROUP,
     "vars.AZURE_WORKSPACE": WORKSPACE,
     "vars.LOG_ANALYTICS_WORKSPACE_ID": LOGS,
+    "vars.SIGNING_VAULT": "models",
 }
 AZURE = {
     "version": "7.1",
@@ -65,12 +68,14 @@ AZURE = {
     "resourceGroup": GROUP,
     "workspace": WORKSPACE,
     "logWorkspace": LOGS,
+    "signingVault": "models",
 }
 ANOTHER_ATTEMPT = {"github.run_attempt": "2", "version": "7.2"}
 PIPELINES: dict[str, tuple[Callable[[], Iterator[Step]], dict[str, str]]] = {
     "github": (steps.github, GITHUB),
     "azure": (steps.azure, AZURE),
 }
+SIGNING = {"AZ_SIGNING_KEY": private_pem().decode()}
 QUICK = {"ROLLOUT_OPTIONS": "--step-minutes 0.001 --keep-minutes 0.001 --requests 100"}
 
 NOT_RUN = {
@@ -159,7 +164,7 @@ def begun(pipeline: str, source: Path, folder: Path, there: Cloud) -> Run:
         source,
         folder,
         values | {"Pipeline.Workspace": str(folder / "store")},
-        there.surroundings | QUICK | (RUNNER if pipeline == "github" else {}),
+        there.surroundings | QUICK | SIGNING | (RUNNER if pipeline == "github" else {}),
     )
     return Run(
         there, agent, [step for job in jobs(pipeline) for step in job if step.condition is None]
@@ -199,13 +204,22 @@ def runs(mine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_a_pipeline_registers_the_model_that_the_project_names(
-    pipeline: str, runs: dict[str, Run], mine: Path
+    pipeline: str, runs: dict[str, Run], mine: Path, tmp_path: Path
 ):
-    """The model has its name and its own file, from clean folders."""
+    """The model has its name, its own file and a signature, from clean folders."""
     failed = runs[pipeline].failed
     assert failed is None or "make rollout" in failed[0], failed
     files = runs[pipeline].there.registered("7.1")
-    assert files.keys() == {"shopper.joblib", "manifest.json", "model.onnx", "tables.json"}
+    assert files.keys() == {
+        "shopper.joblib",
+        "manifest.json",
+        "model.onnx",
+        "model.sig",
+        "tables.json",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    signature.verify(tmp_path, trusted_signer.read(public_pem()))
     assert files["shopper.joblib"] == (mine / "models" / "shopper.joblib").read_bytes()
     manifest = orjson.loads(files["manifest.json"])
     assert (manifest["model_name"], manifest["model_version"]) == (NAME, "7.1")

@@ -1,15 +1,17 @@
 """The manifest of a packaged model: the checksums of its files, and how to call it.
 
-It proves that the artifact is the one that was packaged, whole and unchanged, before anything is
-unpickled. It does not prove who packaged it (docs/adr/0003).
+It shows that the artifact is the one that was packaged, whole and unchanged, before anything is
+unpickled. Who packaged it only a signature shows (docs/adr/0026).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -120,14 +122,16 @@ class Manifest:
         return 2 * (self.most_alike_rows + UNSEEN_ROWS) / rows
 
     @classmethod
-    def read(cls, folder: Path) -> Manifest:
+    def read(cls, folder: Path, signed: Mapping[str, str] | None = None) -> Manifest:
         """Read the manifest of a folder.
 
-        Raises StartupError if this version can't read it, or one of its files lies elsewhere.
+        ``signed``: name -> sha256, by the folder's signature. Raises StartupError if this version
+        can't read it, one of its files lies elsewhere, or the signature says otherwise.
         """
         path = folder / FILE_NAME
         try:
-            document = orjson.loads(path.read_bytes())
+            data = path.read_bytes()
+            document = orjson.loads(data)
             if document.pop("schema") != SCHEMA:
                 raise StartupError(
                     f"{path} has another schema than {SCHEMA}, the one read here; {REPACKAGE}."
@@ -160,6 +164,12 @@ class Manifest:
             *([manifest.onnx.tables] if manifest.onnx and manifest.onnx.tables else []),
         ):
             safe_join(folder, name)
+        sums = manifest.files | {FILE_NAME: hashlib.sha256(data).hexdigest()}
+        if signed is not None and not sums.items() <= signed.items():
+            raise StartupError(
+                f"{path} and the signature beside it have other checksums; {REPACKAGE}, and sign "
+                f"that."
+            )
         return manifest
 
     def _check(self, read: dict[str, Any]) -> None:

@@ -23,10 +23,10 @@ from azureml_scoring.models.files.mlflow_folder import MlflowModel, PythonFuncti
 from azureml_scoring.models.files.safe_join import safe_join
 
 NOT_READ = (
-    "conda.yaml", "constraints.txt", "input_example.json", "python_env.yaml",
+    "conda.yaml", "constraints.txt", "input_example.json", "model.sig", "python_env.yaml",
     "registered_model_meta", "requirements.txt", "serving_input_example.json",
 )  # fmt: skip
-"""Files that MLflow writes beside a model and no loader reads. Examples are people's data."""
+"""Files beside a model that no loader reads. Examples are people's data."""
 
 OWN_LOADER = (
     "save the model by mlflow.pyfunc.save_model(loader_module=..., data_path=..., "

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import signed_models
 import support
 from azureml_scoring.errors import StartupError
 from hostile_server import answer, hostile
@@ -25,6 +26,9 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     estimator, frame = support.plain_regression()
     frame.columns = ["a", "b"]
     support.packaged(estimator, frame, folder)
+    signed_models.sign(folder / "artifact", signed_models.KEY)
+    (folder / "key.pem").write_bytes(signed_models.private_pem())
+    (folder / "public.pem").write_text(signed_models.public_pem())
     frame.to_csv(folder / "rows.csv", index=False)
     for name in ("prediction", "truth"):
         rows = "".join(f"r{row},{row % 7 * 0.5}\n" for row in range(300))

@@ -18,6 +18,7 @@ ROWS = ("x.csv", "x.json", "x.jsonl", "x.parquet", "x.npy")
 FOLDER = ("folder/manifest.json", "folder/MLmodel", "folder/x.pkl")
 READ: dict[str, Sequence[str]] = {
     "artifact": ("folder/manifest.json",),
+    "data": ROWS,
     "deployment_file": ("x.yml",),
     "file": ROWS,
     "files": ROWS,
@@ -31,14 +32,21 @@ READ: dict[str, Sequence[str]] = {
     "predictions": ROWS,
     "sample": ROWS,
     "truth": ROWS,
+    "certificates": ("x.pem",),
     "code": ("own/steps.py",),
+    "key": ("x.pem",),
     "requirements": ("requirements.txt",),
 }
 """For each parameter, the names of the files that it reads; a folder stands for its content."""
 
-LENIENT = {("rollout", "sample"), ("package", "code"), ("package", "requirements")}
-"""Any table is accepted: only the endpoint knows whether it takes its rows. A number is a module,
-and a file of no lines lists no packages."""
+LENIENT = {
+    ("bom", "data"),
+    ("rollout", "sample"),
+    ("package", "code"),
+    ("package", "requirements"),
+}
+"""Any data has a checksum. Any table is accepted: only the endpoint knows whether it takes its
+rows. A number is a module, and a file of no lines lists no packages."""
 
 ALIASES = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
