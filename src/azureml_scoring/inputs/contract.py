@@ -68,7 +68,7 @@ class Contract:
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """The readers of the columns."""
-        return tuple(map(column, self.features))
+        return tuple(column(feature, self.dtype.name) for feature in self.features)
 
     @cached_property
     def numeric(self) -> bool:
