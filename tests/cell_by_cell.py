@@ -69,9 +69,7 @@ def broken_rule(
     if value is None:
         rule = "not be null: the model takes no missing values there"
         return None if feature.missing else (errors.MissingValue, rule)
-    if feature.dtype not in ACCEPTED and (
-        broken := broken_number_rule(feature.dtype, value, held_as)
-    ):
+    if feature.dtype not in ACCEPTED and (broken := broken_number_rule(feature, value, held_as)):
         return broken
     if feature.unseen and (broken := unlike_categories(feature, value)):
         return broken
@@ -104,8 +102,9 @@ def unlike_categories(feature: Feature, value: Any) -> tuple[type[errors.ClientE
 
 
 def broken_number_rule(
-    dtype: str, value: Any, held_as: np.dtype[Any]
+    feature: Feature, value: Any, held_as: np.dtype[Any]
 ) -> tuple[type[errors.ClientError], str] | None:
+    dtype = feature.dtype
     whole = np.dtype(dtype).kind in "iu"
     rule = "be a whole number" if whole else "be a number"
     if type(value) not in (int, float):
@@ -113,7 +112,9 @@ def broken_number_rule(
     info = np.iinfo(dtype) if whole else np.finfo(dtype)
     least, most = (int if whole else float)(info.min), (int if whole else float)(info.max)
     fits = least <= value <= most and (not whole or value == int(value))
-    if whole and held_as == np.float64 and most >= 2**53:  # a float would be another number
+    if (
+        whole and (held_as == np.float64 or feature.missing) and most >= 2**53
+    ):  # a float would be another number
         dtype += " and, exactly, float64"
         fits = fits and abs(value) < 2**53
     return None if fits else (errors.OutOfRange, f"{rule} that fits {dtype}")

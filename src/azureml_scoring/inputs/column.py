@@ -192,7 +192,9 @@ class NumberColumn(Column):
         self._bounded = feature.dtype != "float64"  # the parser refuses what float64 can't hold
         self._least, self._most = NumberRange.of(feature)
         self._held_as = feature.dtype
-        if self._whole and held_as == "float64":
+        if self._whole and (
+            held_as == "float64" or feature.missing
+        ):  # beside NaN, pandas has floats
             bounds = max(self._least, -MOST_EXACT), min(self._most, MOST_EXACT)
             if bounds != (self._least, self._most):
                 self._held_as = f"{feature.dtype} and, exactly, float64"
