@@ -62,7 +62,10 @@ def validate(body: bytes, contract: Contract, limits: Limits, media_type: str = 
             if parsed and (cast := contract.number_columns.cast(parsed[0])) is not None:
                 params = parameter.defaults(contract.parameters)
                 return Batch(cast, method_of(contract.methods, parsed[1]), params)
-        if (X := contract.row_plans.read(body, limits)) is not None:
+        X = contract.typed_records.read(body, limits)
+        if X is None:
+            X = contract.row_plans.read(body, limits)
+        if X is not None:
             return Batch(X, contract.methods[0], parameter.defaults(contract.parameters))
     try:
         table, options = PARSERS[media_type](body, contract, limits)

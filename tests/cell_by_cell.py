@@ -51,7 +51,7 @@ def read(
     for j, feature in enumerate(contract.features):
         position = j if columns is None else columns.index(str(feature.name))
         for i, row in enumerate(rows):
-            if broken := broken_rule(feature, row[position]):
+            if broken := broken_rule(feature, row[position], contract.dtype):
                 error, rule = broken
                 label = j if feature.name is None else feature.name
                 raise error(f"Feature {label} must {rule}.", location(pointer, flat, i, position))
@@ -63,11 +63,13 @@ def location(pointer: str, flat: bool, row: int, column: int) -> str:
     return f"{pointer}/{column}" if flat else f"{pointer}/{row}/{column}"
 
 
-def broken_rule(feature: Feature, value: Any) -> tuple[type[errors.ClientError], str] | None:
+def broken_rule(
+    feature: Feature, value: Any, held_as: np.dtype[Any]
+) -> tuple[type[errors.ClientError], str] | None:
     if value is None:
         rule = "not be null: the model takes no missing values there"
         return None if feature.missing else (errors.MissingValue, rule)
-    if feature.dtype not in ACCEPTED and (broken := broken_number_rule(feature.dtype, value)):
+    if feature.dtype not in ACCEPTED and (broken := broken_number_rule(feature, value, held_as)):
         return broken
     if feature.unseen and (broken := unlike_categories(feature, value)):
         return broken
@@ -99,7 +101,10 @@ def unlike_categories(feature: Feature, value: Any) -> tuple[type[errors.ClientE
     return None
 
 
-def broken_number_rule(dtype: str, value: Any) -> tuple[type[errors.ClientError], str] | None:
+def broken_number_rule(
+    feature: Feature, value: Any, held_as: np.dtype[Any]
+) -> tuple[type[errors.ClientError], str] | None:
+    dtype = feature.dtype
     whole = np.dtype(dtype).kind in "iu"
     rule = "be a whole number" if whole else "be a number"
     if type(value) not in (int, float):
@@ -107,6 +112,11 @@ def broken_number_rule(dtype: str, value: Any) -> tuple[type[errors.ClientError]
     info = np.iinfo(dtype) if whole else np.finfo(dtype)
     least, most = (int if whole else float)(info.min), (int if whole else float)(info.max)
     fits = least <= value <= most and (not whole or value == int(value))
+    if (
+        whole and (held_as == np.float64 or feature.missing) and most >= 2**53
+    ):  # a float would be another number
+        dtype += " and, exactly, float64"
+        fits = fits and abs(value) < 2**53
     return None if fits else (errors.OutOfRange, f"{rule} that fits {dtype}")
 
 

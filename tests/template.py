@@ -32,6 +32,7 @@ SERVER = (
     "flask_cors",
     "gunicorn.app.wsgiapp",
     "httptools",
+    "msgspec",
     "orjson",
     "pydantic_settings",
     "simdjson",

@@ -275,6 +275,14 @@ def test_other_methods_get_405_in_our_form(demo: Server, method: str):
     assert response.headers["allow"] == "POST, OPTIONS"
 
 
+@pytest.mark.parametrize("path", ["/", "/v2"])
+def test_a_method_that_a_page_lacks_gets_405_with_those_it_has(demo: Server, path: str):
+    """As RFC 9110 demands."""
+    response = demo.fresh("TRACE", path)
+    assert response.status_code == 405
+    assert "GET" in response.headers["allow"]
+
+
 def test_an_id_that_the_server_turns_down_gets_our_form(demo: Server):
     """azmlinfsrv limits ids to 100 characters; its refusal gets our format."""
     response = demo.score({"data": [support.ROW]}, headers={"x-request-id": "a" * 101})

@@ -60,10 +60,12 @@ class HttpScoring:
         return _flask_response(self._service.score(request, due))
 
     def restate(self, response: Response) -> Response:
-        """Give the server's own refusals of ``/score`` our form. Flask calls this after each
-        request."""
+        """Give the server's own refusals of ``/score`` our form, and each 405 the header that it
+        needs. Flask calls this after each request."""
         import flask
 
+        if methods := getattr(flask.request.routing_exception, "valid_methods", None):
+            response.headers["Allow"] = ", ".join(sorted(methods))
         run_answered = "x-ms-run-fn-exec-ms" in response.headers
         if run_answered or not is_score_path(flask.request.path):
             return response

@@ -27,6 +27,7 @@ from azureml_scoring.inputs.feature import (
     NumberRange,
 )
 from azureml_scoring.inputs.moment import FIRST_YEAR, LAST_YEAR, moments
+from azureml_scoring.inputs.number_columns import MOST_EXACT
 
 NUMBER = "number"
 """What categories may be, beside texts and booleans."""
@@ -184,11 +185,20 @@ class MomentColumn(Column):
 class NumberColumn(Column):
     """Whole numbers, or floats as the dtype holds them; null is NaN."""
 
-    def __init__(self, feature: Feature) -> None:
+    def __init__(self, feature: Feature, held_as: str | None) -> None:
+        """``held_as``: the dtype of the rows; None for that of the feature."""
         super().__init__(feature)
         self._whole = feature.whole
         self._bounded = feature.dtype != "float64"  # the parser refuses what float64 can't hold
         self._least, self._most = NumberRange.of(feature)
+        self._held_as = feature.dtype
+        if self._whole and (
+            held_as == "float64" or feature.missing
+        ):  # beside NaN, pandas has floats
+            bounds = max(self._least, -MOST_EXACT), min(self._most, MOST_EXACT)
+            if bounds != (self._least, self._most):
+                self._held_as = f"{feature.dtype} and, exactly, float64"
+                self._least, self._most = bounds
         known = np.array(feature.categories, feature.dtype).tolist()
         self._knows = {*known}.issuperset
 
@@ -235,14 +245,14 @@ class NumberColumn(Column):
 
     @property
     def _out_of_range(self) -> BrokenRule:
-        feature = self.feature
-        return BrokenRule(OutOfRange, f"be {described(feature)} that fits {feature.dtype}")
+        return BrokenRule(OutOfRange, f"be {described(self.feature)} that fits {self._held_as}")
 
 
-def column(feature: Feature) -> Column:
-    """Return the reader of a feature's values."""
+def column(feature: Feature, held_as: str | None = None) -> Column:
+    """Return the reader of a feature's values. ``held_as``: the dtype of the rows, which must hold
+    whole numbers exactly."""
     if feature.numeric:
-        return NumberColumn(feature)
+        return NumberColumn(feature, held_as)
     if feature.categories and feature.dtype != CATEGORY:
         return KnownColumn(feature)
     return {CATEGORY: CategoryColumn, DATETIME: MomentColumn}.get(feature.dtype, Column)(feature)

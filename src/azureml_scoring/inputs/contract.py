@@ -18,6 +18,7 @@ from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.inputs.number_columns import NumberColumns
 from azureml_scoring.inputs.parameter import Parameter
 from azureml_scoring.inputs.row_plans import RowPlans
+from azureml_scoring.inputs.typed_records import TypedRecords
 
 Container = Literal["array", "frame", "list", "series"]
 """The type that the model is called with: a 2-D numpy array, a pandas DataFrame, or texts alone, as
@@ -67,7 +68,7 @@ class Contract:
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """The readers of the columns."""
-        return tuple(map(column, self.features))
+        return tuple(column(feature, self.dtype.name) for feature in self.features)
 
     @cached_property
     def numeric(self) -> bool:
@@ -83,6 +84,12 @@ class Contract:
     def row_plans(self) -> RowPlans:
         """The reader of small bodies of rows."""
         return RowPlans(self.column_names, self.columns, self.dtype)
+
+    @cached_property
+    def typed_records(self) -> TypedRecords:
+        """The reader of records that have each column, and no others."""
+        numbers = self.number_columns if self.numeric else None
+        return TypedRecords(self.column_names, self.columns, numbers)
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:

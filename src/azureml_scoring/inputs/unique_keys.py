@@ -36,16 +36,22 @@ def check_unique(body: bytes, keys: int, document: Any) -> None:
     ``body``: valid JSON; ``document``: what it holds; ``keys``: how many keys the objects there
     have, or fewer if some were not counted.
     """
-    if np.count_nonzero(np.frombuffer(body, np.uint8) == COLON) == keys:
-        return
-    colons = _colons(body)
-    if colons == keys or colons == _count_keys(document):
+    if has_keys(body, keys) or _colons_outside_strings(body) == _count_keys(document):
         return
     raise WrongFeatures("An object names a key more than once; name each key once.", _place(body))
 
 
-def _colons(body: bytes) -> int:
-    """Count the colons outside of strings, one after each key."""
+def has_keys(body: bytes, keys: int) -> bool:
+    """Tell whether the objects of a body name so many keys; ``keys``: not more than they do."""
+    return colons(body) == keys or _colons_outside_strings(body) == keys
+
+
+def colons(body: bytes) -> int:
+    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == COLON))
+
+
+def _colons_outside_strings(body: bytes) -> int:
+    """Count them; there is one after each key."""
     outside_strings = MarksOutsideStrings(NO_COLONS)
     return sum(
         outside_strings.filter(body[start : start + PIECE_BYTES]).count(b":")

@@ -164,6 +164,26 @@ def test_numbers_that_python_does_not_write_are_read_as_cell_by_cell(
     compare(body.encode(), contract, rows=orjson.loads(body)["data"])
 
 
+@pytest.mark.parametrize("rows", [1, 99])
+@pytest.mark.parametrize("beside", [Feature("y"), Feature("y", "str"), None])
+@pytest.mark.parametrize("missing", [False, True])
+def test_an_identifier_is_exact_or_refused(rows: int, beside: Feature | None, missing: bool):
+    """As a float it would be another identifier: beside floats, or nulls, those from 2**53 on are
+    refused."""
+    features = [Feature("id", "int64", missing), *([beside] if beside else [])]
+    contract = Contract(tuple(features), ("predict",))
+    other = {"y": "a" if beside and beside.dtype == "str" else 1.5} if beside else {}
+    for number in (2**53 - 1, 2**53, 2**53 + 1, 2**63 - 1):
+        records = [{"id": number} | other] * rows
+        for body in (records, [list(record.values()) for record in records]):
+            if number < 2**53 or not (missing or contract.dtype == np.float64):
+                X = validate(orjson.dumps(body), contract, Limits()).X
+                assert {int(value) for value in X[:, 0]} == {number}
+            else:
+                with pytest.raises(errors.OutOfRange, match="fits int64 and, exactly, float64"):
+                    validate(orjson.dumps(body), contract, Limits())
+
+
 @given(st.lists(st.sampled_from(CATEGORIES), min_size=1, max_size=6), st.sampled_from(CATEGORIES))
 @example([True, 1], 1.0)
 def test_of_equal_categories_the_first_is_meant(categories: list[Any], value: Any):
