@@ -29,8 +29,8 @@ from pipelines.cloud import Cloud, cloud
 from pipelines.steps import Step
 from places import REPOSITORY
 
-pytestmark = pytest.mark.timeout(600)
-"""Some twenty commands, each of which loads Azure's clients."""
+pytestmark = pytest.mark.timeout(1800)
+"""Some ten commands, each of which loads Azure's clients: minutes on a busy machine."""
 
 NAME = "shopper-value"
 PROJECT = f"""
