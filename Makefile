@@ -23,6 +23,8 @@ BY_FILE := --dist=loadfile --no-loadscope-reorder --numprocesses
 ATTACKS := $(addprefix tests/unit/,$(addprefix azureml_scoring/http/test_,smuggling.py head.py connection.py express_lane.py) \
 	$(addprefix azureml_scoring/models/files/test_,signature.py manifest.py) mlops/test_pickled_code.py)
 LIVE_ATTACKS := $(addprefix tests/blackbox/test_,lanes.py fuzz.py hostile_clients.py cache_faults.py)
+# CI has minutes; each night the rest is run too.
+IN_TIME := -m "not deep"
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Images set it; then every process would compile our modules and the tests anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -91,27 +93,27 @@ check: $(TESTING) ## format, lint, types, layers
 	@$(PIP) check
 
 quick: $(TESTING) ## unit tests of the folders that changed since the last commit, or all; without the slow ones
-	@$(UNIT) $$($(BIN)/python tests/changed.py) -m "not slow" --hypothesis-profile=quick
+	@$(UNIT) $$($(BIN)/python tests/changed.py) -m "not slow and not deep" --hypothesis-profile=quick
 
 unit: $(TESTING) ## all unit tests
-	@nice -n 3 $(UNIT) tests/unit
+	@nice -n 3 $(UNIT) tests/unit $(IN_TIME)
 
 coverage: $(TESTING) ## all unit tests, and the lines and branches that they miss
 	@$(BIN)/pytest tests/unit --cov --cov-report=term
 
 deployfiles: $(TESTING) $(CHECKOV) $(KUSTO) ## tests of the files that are deployed, queries and alerts included, and of the docs
-	@$(BIN)/pytest tests/deploy
+	@$(BIN)/pytest tests/deploy $(IN_TIME)
 
 operations: $(TESTING) ## tests of rollouts, load, the soak, pipelines, Prometheus and the image, with real servers
-	@$(BIN)/pytest tests/operations $(BY_FILE)=2
+	@$(BIN)/pytest tests/operations $(BY_FILE)=2 $(IN_TIME)
 
 blackbox: blackbox-ours blackbox-gunicorn ## tests against real servers: with our worker, then with gunicorn's own what may depend on it
 
 blackbox-ours: $(TESTING) | $(DEMO)
-	@$(BIN)/pytest tests/blackbox $(BY_FILE)=3
+	@$(BIN)/pytest tests/blackbox $(BY_FILE)=3 $(IN_TIME)
 
 blackbox-gunicorn: $(TESTING)
-	@$(BIN)/pytest tests/blackbox $(BY_FILE)=3 --worker gunicorn -m "not any_worker"
+	@$(BIN)/pytest tests/blackbox $(BY_FILE)=3 --worker gunicorn -m "not any_worker and not deep"
 
 faults: $(TESTING) ## what faults of Redis do to requests: the table of docs/cache.md
 	@$(BIN)/pytest tests/blackbox/test_cache_faults.py
@@ -126,9 +128,11 @@ interop: $(TESTING) ## clients of others against our server, and our answers bes
 sweep: $(TESTING) ## every estimator of scikit-learn, compiled against plain, on odd rows (minutes): docs/sweep.md
 	@$(BIN)/pytest tests/unit/mlops/test_sweep.py --sweep docs/sweep.md
 
-deep: $(TESTING) ## property-based tests with new examples, twelve times as many as CI's (an hour); CI does so each night
-	@$(UNIT) tests/unit tests/deploy -m hypothesis --hypothesis-profile=deep --timeout=1800
-	@$(BIN)/pytest tests/blackbox $(BY_FILE)=3 -m hypothesis --hypothesis-profile=deep --timeout=1800
+deep: $(TESTING) | $(DEMO) ## cases that `make test` leaves out, and property-based tests with new examples, twelve times as many (an hour); CI does so each night
+	@$(UNIT) tests/unit tests/deploy -m "hypothesis or deep" --hypothesis-profile=deep --timeout=1800
+	@$(BIN)/pytest tests/blackbox $(BY_FILE)=3 -m "hypothesis or deep" --hypothesis-profile=deep --timeout=1800
+	@$(BIN)/pytest tests/blackbox $(BY_FILE)=3 --worker gunicorn -m "any_worker or deep"
+	@$(BIN)/pytest tests/operations -m deep
 
 parity-hunt: $(TESTING) ## random pipelines over random frames, packaged and compared (ten minutes, or MINUTES=60)
 	@$(BIN)/pytest tests/unit/mlops/test_random_pipelines.py --parity-hunt $(MINUTES) -k hunt

@@ -15,9 +15,11 @@ from typing import Any
 
 import pytest
 
-from mlops.converter import Convert, hand_over
+from mlops.converter import Convert, converter, hand_over
 from mlops.graphs import Converted, onnx_graphs
 from mlops.say import Say
+
+__all__ = ["converter", "one_process"]  # the first as it is for users
 
 
 @contextlib.contextmanager

@@ -35,7 +35,7 @@ class Green:
     environment: Mapping[str, str] = field(default_factory=dict)
     labels: str = "true"
     kills_controller: bool = False
-    requests_per_s: float = 120
+    requests_per_s: float = 60
     patience_s: float = 60
 
 
@@ -71,7 +71,6 @@ GREENS = {
         "a good one that starts cold",
         RolloutOutcome.PROMOTED,
         environment=_misbehaving("cold", after=0),
-        requests_per_s=60,
     ),
     "quiet": Green(
         "a good one with few requests",

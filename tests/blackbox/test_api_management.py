@@ -19,6 +19,7 @@ AZURES_ID = "6f9619ff-8b86-d011-b42d-00c04fc964ff"
 KEY = {"Ocp-Apim-Subscription-Key": "key-a", "Content-Type": "application/json"}
 GOOD, WRONG_TYPE = {"data": [support.ROW]}, {"data": [["x"] * len(support.ROW)]}
 Call = Callable[..., Response]
+pytestmark = pytest.mark.any_worker
 
 
 @pytest.fixture(scope="module")

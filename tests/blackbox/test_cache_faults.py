@@ -19,6 +19,8 @@ from blackbox.redis_faults import FAULTS, PASSWORD, Fault, Place, environment
 from blackbox.server import until
 from redis_server import valkey
 
+pytestmark = pytest.mark.any_worker
+
 CALM, TROUBLE = 0.7, 2.0
 """Seconds of load before and during a fault."""
 

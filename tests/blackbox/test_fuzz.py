@@ -3,12 +3,15 @@
 import http.client
 import json
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import support
 from azureml_scoring.inputs.envelopes import ENVELOPES
 from blackbox.server import PATIENCE, Server
+
+pytestmark = pytest.mark.any_worker
 
 SECRET = "s3cr3t-v4lu3"
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**70), 2**70)

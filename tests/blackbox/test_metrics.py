@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -46,6 +47,7 @@ def test_metrics_are_right_over_workers(demo_model: Path, tmp_path: Path):
         assert found["scoring_model_info", "onnx", "local", "diabetes-classifier", "v1.2.3"] == 1
 
 
+@pytest.mark.any_worker
 def test_drift_shows_where_the_data_has_moved(demo_model: Path, tmp_path: Path):
     """Drift is in the metrics, over all workers, with that of the answers, and in the files that
     `mlops drift` reads."""

@@ -19,6 +19,7 @@ import pytest
 import support
 import template
 from blackbox.server import HTTP, PATIENCE, REPOSITORY, Server, needs, until
+from examples import few_of
 from template import Started
 
 pytestmark = pytest.mark.any_worker
@@ -141,11 +142,15 @@ STEADY = {"PYTHONPATH": str(support.MODELS)}
 """Where its class is."""
 
 
-@pytest.mark.parametrize(
-    ("cache", "tiers"), [("off", set()), ("memory", {"memory"}), ("redis", {"memory", "redis"})]
-)
-def test_make_serve_takes_a_cache(tmp_path: Path, steady: Path, cache: str, tiers: set[str]):
-    """CACHE=redis starts a real Redis, which ends with the server, however that ends."""
+CACHES: dict[str, set[str]] = {"off": set(), "memory": {"memory"}, "redis": {"memory", "redis"}}
+"""Values of CACHE, and the tiers that it brings."""
+
+
+@pytest.mark.parametrize("cache", few_of(CACHES, ["redis"]))
+def test_make_serve_takes_a_cache(tmp_path: Path, steady: Path, cache: str):
+    """CACHE=redis starts a real Redis, which ends with the server, however that ends. `make deep`
+    tries the other caches."""
+    tiers = CACHES[cache]
     with MakeServe(tmp_path, STEADY, MODEL_DIR=steady, CACHE=cache) as served:
         states = [run(served.curl())["metadata"]["cache"] for _ in range(2)]
         assert states == (["miss", "hit"] if tiers else ["off", "off"])
@@ -196,10 +201,10 @@ def project(tmp_path: Path) -> Path:
     return tmp_path / "project"
 
 
-@pytest.mark.parametrize("served", ["artifact", "models"])
+@pytest.mark.parametrize("served", few_of(["artifact", "models"], ["artifact"]))
 def test_a_module_of_ones_own_is_found_beside_the_model(tmp_path: Path, project: Path, served: str):
-    """mlops package copies it into the artifact, and make serve finds it there; and beside a model
-    that is not packaged."""
+    """mlops package copies it into the artifact, and make serve finds it there; in `make deep` also
+    beside a model that is not packaged."""
     if served == "artifact":
         package = (BIN / "mlops", "package", "models/model.joblib", "--sample", "rows.csv")
         done = template.run(*package, "--out", served, cwd=project)
@@ -222,7 +227,7 @@ def test_a_module_of_ones_own_is_found_beside_score(tmp_path: Path, project: Pat
         server.stop()
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", few_of([1, 3], [1]))
 def test_a_start_that_fails_ends_with_the_one_sentence(tmp_path: Path, steady: Path, workers: int):
     """The sentence comes last and once, whatever the number of workers, without a traceback; the
     exit status is not zero."""

@@ -98,13 +98,8 @@ def test_a_tampered_model_is_never_served(demo_model: Path, tmp_path: Path):
         assert "model.joblib is not the file that was packaged" in server.lines()[-1]["message"]
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        *(pytest.param(kind, marks=pytest.mark.any_worker) for kind in ("mixed", "texts")),
-        "categories",
-    ],
-)
+@pytest.mark.any_worker
+@pytest.mark.parametrize("kind", ["mixed", "texts", "categories"])
 def test_models_on_other_than_numbers_are_served(tmp_path: Path, kind: str):
     """Packaged models with texts, categories and dates answer JSON."""
     estimator, frame = getattr(support, kind)()

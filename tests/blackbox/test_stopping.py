@@ -26,10 +26,11 @@ CLIENTS = 200
 NEW = 50
 """Clients beside them that open a connection for each request."""
 
-PAUSE = 0.3
-"""Seconds between two requests of a client, far less than the server drains."""
+PAUSE = 1.0
+"""Seconds between two requests of a client: far less than the server drains, and long enough for
+two busy cores to answer all clients meanwhile."""
 
-DRAINING = THREADS | {"SCORING_DRAIN_MS": "2000", "SCORING_MAX_IN_FLIGHT": "60"}
+DRAINING = THREADS | {"SCORING_DRAIN_MS": "4000", "SCORING_MAX_IN_FLIGHT": "60"}
 BODY = json.dumps({"data": [support.ROW]}).encode()
 REQUEST = (
     b"POST /score HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: "

@@ -14,6 +14,7 @@ from deploy.alert_names import PROMETHEUS_ALERTS, RULES
 from deploy.checkout import REPOSITORY
 
 MONITORING = REPOSITORY / "kubernetes" / "monitoring"
+TESTS = [REPOSITORY / "tests" / "prometheus" / f"{name}_test.yml" for name in ("rules", "hours")]
 OUTCOMES = re.compile(r'outcome=~"([^"]*)"')
 
 
@@ -27,20 +28,17 @@ def promtool(*words: object) -> str:
 
 
 def test_rules_are_right_and_do_what_they_say():
-    """promtool checks each file's syntax, and which alerts fire, by
-    tests/prometheus/rules_test.yml."""
+    """promtool checks each file's syntax, and which alerts fire, by tests/prometheus/."""
     assert f"{len(RULES)} rules found" in promtool("check", "rules", MONITORING / "rules.yml")
-    promtool("test", "rules", REPOSITORY / "tests" / "prometheus" / "rules_test.yml")
+    promtool("test", "rules", *TESTS)
 
 
 def test_each_alert_is_tried():
     """promtool's tests have a case in which it fires and one in which it does not."""
-    tests = yaml.safe_load((REPOSITORY / "tests" / "prometheus" / "rules_test.yml").read_text())[
-        "tests"
-    ]
     tried = [
         (case["alertname"], bool(case.get("exp_alerts")))
-        for test in tests
+        for file in TESTS
+        for test in yaml.safe_load(file.read_text())["tests"]
         for case in test["alert_rule_test"]
     ]
     alerts = PROMETHEUS_ALERTS.keys()

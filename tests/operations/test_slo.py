@@ -27,9 +27,10 @@ from places import REPOSITORY
 RATE, PHASE_S = 40, 2
 
 
+@pytest.mark.deep
 def test_no_fault_costs_a_request(tmp_path: Path):
     """Redis freezes, a worker is killed, an instance restarts: only requests in the dead worker are
-    lost."""
+    lost. In `make deep`: tests/blackbox has each fault by itself."""
     page = tmp_path / "page.md"
     page.write_text(f"{BEGIN}{END}")
     words = ("--rate", str(RATE), "--phase", str(PHASE_S), "--out", tmp_path, "--write", page)

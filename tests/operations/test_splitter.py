@@ -199,7 +199,7 @@ def test_deleting_one_that_is_still_answering_loses_no_request(rehearsed: Rehear
 
 def test_updating_one_in_service_loses_no_request(rehearsed: Rehearsed):
     """The old version answers until the new one is ready."""
-    with clients(rehearsed.endpoint.url, [[1.0]], rate=50) as load:
+    with clients(rehearsed.endpoint.url, [[1.0]], rate=20) as load:
         rehearsed.endpoint.deploy(OLD)
     assert {each.status for each in load.requests} == {200}
 

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mlops.converter import converter
-
 if TYPE_CHECKING:
     from redis_server import Valkey
 
@@ -16,6 +14,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 def own_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Convert in a process of its own, as for users."""
+    from one_process import converter
+
     monkeypatch.setattr("mlops.package.converter", converter)
 
 

@@ -102,6 +102,7 @@ def test_this_look_would_find_what_onnx_runtime_writes(machine: Machine):
     assert machine.files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["score", "mlops", "mlops.converter", "mlops.inference_server"])
 def test_reports_are_off_in_each_process_of_ours(machine: Machine, module: str):
     """A process may start with any module."""

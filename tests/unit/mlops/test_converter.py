@@ -16,6 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 
 import support  # noqa: F401  puts tests/models on the path
+from examples import few_of
 from mlops import converter as converters
 from mlops.converter import converter
 from mlops.graphs import DTYPES
@@ -60,13 +61,14 @@ def test_a_conversion_is_limited_by_its_processor_time():
     ("how", "reason"),
     [
         (-signal.SIGKILL, "was killed, most likely for want of memory"),
-        (-signal.SIGSEGV, r"died \(SIGSEGV\)"),
-        (3, r"died \(status 3\)"),
+        pytest.param(-signal.SIGSEGV, r"died \(SIGSEGV\)", marks=pytest.mark.deep),
+        pytest.param(3, r"died \(status 3\)", marks=pytest.mark.deep),
     ],
     ids=["killed", "crashed", "left"],
 )
 def test_a_conversion_that_dies_takes_nothing_with_it(how: int, reason: str):
-    """The system may kill it for its memory, or a library crash; the reason tells them apart."""
+    """The system may kill it for its memory; in `make deep` also a library crash. The reason tells
+    them apart."""
     with pytest.raises(NotProven, match=reason):
         results(unconvertible.Dying(how))
 
@@ -122,12 +124,14 @@ def test_how_long_large_trees_take_is_told(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize(
-    "how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda how: how.name
+    "how",
+    few_of([signal.SIGKILL, signal.SIGTERM, signal.SIGINT], [signal.SIGKILL]),
+    ids=lambda how: how.name,
 )
 def test_the_converting_process_ends_with_the_one_that_started_it(
     tmp_path: Path, how: signal.Signals
 ):
-    """That one may be killed, terminated or interrupted by Ctrl-C."""
+    """That one may be killed; in `make deep` also terminated or interrupted by Ctrl-C."""
     script = "import signal, unconvertible\nfrom mlops.converter import converter\n"
     # A shell's background job ignores Ctrl-C.
     script += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"

@@ -23,6 +23,7 @@ from azureml_scoring.models import golden_check
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
 from azureml_scoring.settings import Settings
+from examples import few_of
 from mlops.convert import NOT_COMPARED
 from odd_requests import body_of, outcome, requests, same
 from places import REPOSITORY
@@ -46,7 +47,23 @@ PART = (
     "RandomForestRegressor",
     "StackingRegressor",
 )
-"""Those of each test run."""
+"""Those of `make deep`."""
+
+KEPT = (
+    "GaussianNB",
+    "KMeans",
+    "KNNImputer, Ridge",
+    "LinearSVC",
+    "MLPRegressor",
+    "OrdinalEncoder for unknown codes, forest",
+    "PCA, SVC",
+    "SimpleImputer, StandardScaler, logistic",
+    "StackingRegressor",
+    "gaps and values, Ridge",
+    "texts and numbers by column, logistic",
+    "words weighted, Ridge",
+)
+"""Those of `make test`: one of each kind."""
 
 NAMES = {
     "booster": "its own booster",
@@ -70,7 +87,7 @@ def table(request: pytest.FixtureRequest) -> Iterator[list[Swept]]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "name" in metafunc.fixturenames:
         whole = metafunc.config.getoption("--sweep")
-        metafunc.parametrize("name", swept_models.every() if whole else PART)
+        metafunc.parametrize("name", swept_models.every() if whole else few_of(PART, KEPT))
 
 
 @pytest.mark.filterwarnings("ignore")

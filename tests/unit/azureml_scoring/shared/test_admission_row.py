@@ -13,6 +13,7 @@ def busy(load: float, *, slots: int, until: float = 120.0) -> AdmissionRow:
     return row
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("load", [0.1, 1.0, 5.0])
 def test_the_load_is_the_work_that_arrives_by_what_can_be_done(load: float):
     """1 is capacity, whatever the number of slots, of one worker or of two."""

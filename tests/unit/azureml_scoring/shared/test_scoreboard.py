@@ -53,6 +53,7 @@ def test_counts_are_summed_over_processes_and_outlive_them():
     assert [row.pid for row in board.workers()] == [os.getpid()]
 
 
+@pytest.mark.slow
 def test_a_new_worker_goes_on_with_a_dead_ones_row():
     """However often workers are replaced, the board does not fill up."""
     board = Scoreboard(os.getpid())

@@ -46,6 +46,7 @@ def packaged_or_refused(result: Result, out: Path) -> None:
         Manifest.read(out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("step", "how", "number"), MODELS)
 def test_a_model_that_fails_at_any_step_is_packaged_or_one_sentence(
     good: Path, tmp_path: Path, step: str, how: str, number: int
@@ -89,6 +90,7 @@ def ready() -> Iterator[int]:
         server.shutdown()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["announce", "example", "load", "serve", "types"])
 @pytest.mark.parametrize(
     "step", ["unpickling", "the attribute n_features_in_", "the attribute predict"]

@@ -72,6 +72,7 @@ def refused(result: click.testing.Result) -> None:
     assert result.output.count("Error: ") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "parameter"), NUMBERS, ids=lambda value: getattr(value, "name", value)
 )

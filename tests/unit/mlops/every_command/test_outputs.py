@@ -115,6 +115,7 @@ def test_what_is_ours_is_replaced(good: Path, tmp_path: Path, demo_model: Path):
     assert len([*out.iterdir()]) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["artifact", "demo", "package"])
 def test_a_folder_is_replaced_only_where_it_is_an_artifact(good: Path, tmp_path: Path, name: str):
     """Even --force replaces no link, no file, and no folder with other files."""

@@ -145,7 +145,7 @@ def test_any_bytes_are_an_event_or_told(
 
 
 @pytest.mark.slow
-@settings(max_examples=10)
+@settings(max_examples=settings().max_examples // 5)
 @given(rollouts)
 def test_what_is_read_can_be_reported(rollout: list[tuple[str, dict[str, Any]]]):
     """The report is a page."""

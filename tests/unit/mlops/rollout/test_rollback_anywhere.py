@@ -164,7 +164,7 @@ def _waits_for_nothing() -> Iterator[None]:
 
 
 @pytest.mark.slow
-@settings(max_examples=2 * settings().max_examples, deadline=None)
+@settings(deadline=None)
 @given(st.lists(acts, min_size=2, max_size=5), st.sampled_from(MACHINES))
 def test_a_rollback_from_any_machine_ends_at_what_served_before(happens: list[Act], machine: str):
     """Whatever was interrupted where, by whom, one after the other or at once; and no update breaks

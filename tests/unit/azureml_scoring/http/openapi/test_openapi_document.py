@@ -89,6 +89,7 @@ def takes(model: Model, body: Any) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["2", "3", "3.1"])
 @pytest.mark.parametrize("model", [PLAIN, NAMED, MIXED], ids=["plain", "named", "mixed"])
 def test_the_document_is_valid(model: Model, version: str):
@@ -96,6 +97,7 @@ def test_the_document_is_valid(model: Model, version: str):
     openapi_spec_validator.validate(document(model, version))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("version", "name"), [("2", "2.0"), ("3", "3.0"), ("3.1", "3.1")])
 def test_the_document_of_a_wide_model_is_valid(version: str, name: str):
     """By the specification's own schema, which takes less time than to follow each reference."""

@@ -47,6 +47,7 @@ def graph_of(estimator: Any) -> tuple[bytes, str]:
     return graph, dtype
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gaps", [False, True], ids=["whole", "gaps"])
 @pytest.mark.parametrize("name", TREES)
 def test_trees_are_answered_as_by_onnx_runtime(name: str, gaps: bool):
@@ -68,6 +69,7 @@ def test_trees_are_answered_as_by_onnx_runtime(name: str, gaps: bool):
                 assert answers.tolist() == expected.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TREES)
 def test_a_row_among_others_is_answered_as_it_is_alone(name: str, monkeypatch: pytest.MonkeyPatch):
     """To the last bit, also in batches that are followed in parts."""

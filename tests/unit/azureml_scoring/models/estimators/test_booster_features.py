@@ -69,6 +69,7 @@ def test_a_signature_does_not_make_texts_of_a_boosters_categories(in_a_vote: boo
     assert loaded.predict(golden_check.batch_of([[1.5, "red"]], loaded.contract)) == [4.5]
 
 
+@pytest.mark.slow
 def test_a_booster_that_lacks_its_categories_must_be_packaged(tmp_path: Path):
     """Guessing them would be a wrong answer; packaging has them from the sample."""
     sample = pd.DataFrame({"size": [1.0, 2.0] * 5, "colour": pd.Categorical(["blue", "red"] * 5)})

@@ -77,6 +77,7 @@ IGNORING = [
 """They answer whatever they do not know."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", IGNORING, ids=lambda encoder: type(encoder).__name__)
 @pytest.mark.parametrize("form", ["frame", "array", "objects"])
 def test_a_text_for_a_code_is_refused_and_a_code_for_a_text(
@@ -114,6 +115,7 @@ def test_codes_and_texts_of_one_array_of_objects_are_served(tmp_path: Path):
         ) == [0, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", [None, np.nan], ids=str)
 @pytest.mark.parametrize("known", [["a", "b"], [3, 5], [True, False]], ids=str)
 @pytest.mark.parametrize("named", [True, False])
@@ -147,6 +149,7 @@ def same(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", IGNORING, ids=lambda encoder: type(encoder).__name__)
 def test_no_row_is_answered_in_company_that_is_refused_alone(encoder: Any, tmp_path: Path):
     """Rows are joined only with rows of the same types if a column's dtype is not known."""

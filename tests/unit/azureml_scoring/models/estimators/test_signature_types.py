@@ -36,6 +36,7 @@ def refused(loaded: Model, *row: object) -> str:
     return f"{caught.value.code} {caught.value.location}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "signed", "wrong"),
     [

@@ -44,6 +44,7 @@ FRAME = pd.DataFrame(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "columns",
     [
@@ -90,6 +91,7 @@ WORDS = make_pipeline(FunctionTransformer(lowered), TfidfVectorizer())
 NUMBERED = {f"n{place}": range(20) for place in range(20)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("columns", "frame"),
     [
@@ -144,6 +146,7 @@ IMPUTED = make_pipeline(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "estimator",
     [

@@ -46,6 +46,7 @@ def ends_by_chance(pickled: bytes) -> set[int]:
     return {place + 1 for place, byte in enumerate(pickled) if byte == ord(".")}
 
 
+@pytest.mark.slow
 def test_a_file_that_was_cut_off_is_damaged_or_incomplete(tmp_path: Path):
     """Wherever it was: each way to save a model, at some 60 places."""
     for file in saved_in_each_way(tmp_path):
