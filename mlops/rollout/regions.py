@@ -15,7 +15,7 @@ Weight = Annotated[int, Field(ge=1, le=1000)]
 """Front Door's. A region with weight 100 gets a tenth of the traffic beside one with 900."""
 
 Name = Annotated[str, Field(min_length=1)]
-OriginName = Annotated[str, Field(pattern=r"\A[A-Za-z0-9][A-Za-z0-9-]{0,89}\Z")]
+OriginName = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9-]{0,89}$")]
 """Also the name of a folder, that of the region's journal."""
 
 
