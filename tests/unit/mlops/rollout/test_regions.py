@@ -7,6 +7,7 @@ import pytest
 from azureml_scoring.errors import StartupError
 from mlops.rollout import regions
 from mlops.rollout.targets import Workspace
+from places import REPOSITORY
 from regions_file import REGIONS
 
 
@@ -17,6 +18,15 @@ def test_regions_are_read_in_their_order(tmp_path: Path):
     assert [region.name for region in read.region] == ["westeurope", "swedencentral"]
     assert read.region[1].workspace == Workspace("s", "rg-prod2", "mlw-prod2", "log2")
     assert (read.front_door.profile, read.front_door.rollout_weight) == ("afd", 100)
+
+
+def test_the_file_of_the_docs_can_be_used(tmp_path: Path):
+    """Its weights are those that Terraform gives by default."""
+    page = (REPOSITORY / "docs" / "regions.md").read_text()
+    (tmp_path / "regions.toml").write_text(page.partition("```toml")[2].partition("```")[0])
+    read = regions.read(tmp_path / "regions.toml")
+    assert [region.weight for region in read.region] == [500, 500]
+    assert read.front_door.rollout_weight / (500 + read.front_door.rollout_weight) < 0.1
 
 
 @pytest.mark.parametrize(
