@@ -59,10 +59,10 @@ class AzureFrontDoor:
         )
 
     def origins(self) -> Mapping[str, Origin]:
-        listed = self._calls.ask(
+        resources = self._calls.ask(
             f"look up the origins of Front Door {self._profile}", lambda: list(self._all())
         )
-        return {one["name"]: _origin(one["properties"]) for one in listed}
+        return {one["name"]: _origin(one["properties"]) for one in resources}
 
     def set_weight(self, origin: str, weight: int) -> None:
         what = f"set the weight of {origin} at Front Door {self._profile}"

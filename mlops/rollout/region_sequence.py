@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -62,9 +64,7 @@ class RegionSequence:
                 f"Promoted in: {', '.join(each.name for each in self._promoted) or 'no region'}.",
                 *([f"Not promoted in: {', '.join(rest)}."] if rest else []),
                 *(
-                    f"To roll {each.name} back: mlops rollback {endpoint} "
-                    f"--subscription {each.subscription} --resource-group {each.resource_group} "
-                    f"--workspace-name {each.workspace_name} --out {out / each.name}"
+                    f"To roll {each.name} back: {_rollback(endpoint, each, out)}"
                     for each in self._promoted
                 ),
             ]
@@ -98,10 +98,12 @@ class RegionSequence:
         region: Region,
         roll_out: Callable[[Region, Callable[[], None]], RolloutOutcome],
     ) -> RolloutOutcome:
+        before = self._front_door.origins()[region.name].weight
         try:
             outcome = roll_out(region, lambda: self._set_weight(region, self._low))
         except NotBegun:
-            self._set_weight(region, region.weight)
+            # One that a killed rollout has left low stays so: its traffic is as that left it.
+            self._set_weight(region, before)
             raise
         if outcome in UNCLEAR:
             click.echo(
@@ -116,3 +118,14 @@ class RegionSequence:
         if self._front_door.origins()[region.name].weight != weight:
             self._front_door.set_weight(region.name, weight)
             click.echo(f"Front Door: {region.name} has a weight of {weight}")
+
+
+def _rollback(endpoint: str, region: Region, out: Path) -> str:
+    """Return the command that rolls a region back."""
+    options = {
+        "--subscription": region.subscription,
+        "--resource-group": region.resource_group,
+        "--workspace-name": region.workspace_name,
+        "--out": str(out / region.name),
+    }
+    return shlex.join(["mlops", "rollback", endpoint, *chain.from_iterable(options.items())])

@@ -28,16 +28,16 @@ class FrontDoorOrigins:
         self.looks = 1
         self.end = "Succeeded"
         self.properties = {name: _origin(name) for name in ("westeurope", "swedencentral")}
-        self._wanted: dict[str, dict[str, Any]] = {}
+        self._changes: dict[str, dict[str, Any]] = {}
         self._left = 0
 
     def __call__(self, request: Request) -> Reply:
-        found = re.fullmatch(f"{ORIGINS}(?:/([^/]+))?", request.path, re.IGNORECASE)
-        if found is None or request.query.get("api-version") != API_VERSION:
+        match = re.fullmatch(f"{ORIGINS}(?:/([^/]+))?", request.path, re.IGNORECASE)
+        if match is None or request.query.get("api-version") != API_VERSION:
             return _refusal(404, "ResourceNotFound", "The Resource was not found.")
         if "authorization" not in request.headers:
             return _refusal(401, "AuthenticationFailed", "The 'Authorization' header is missing.")
-        name = found[1]
+        name = match[1]
         if name is None:
             return self._page(int(request.query.get("$skiptoken", 0)))
         if name not in self.properties:
@@ -50,21 +50,21 @@ class FrontDoorOrigins:
         return _refusal(405, "MethodNotAllowed", request.method)
 
     def _patch(self, name: str, sent: dict[str, Any]) -> Reply:
-        if self._wanted:
+        if self._changes:
             return _refusal(409, "Conflict", "Another operation on this profile is in progress.")
         if not sent.keys() <= {"weight", "enabledState", "priority"}:
             return _refusal(400, "BadRequest", "These properties can't be changed.")
         if not 1 <= sent.get("weight", 1) <= 1000:
             return _refusal(400, "BadRequest", "The weight must be between 1 and 1000.")
-        self._wanted[name], self._left = sent, self.looks
+        self._changes[name], self._left = sent, self.looks
         self.properties[name]["provisioningState"] = "Updating"
         return Reply(202, self._described(name))
 
     def _pass(self, name: str) -> None:
         """Let a change that is under way end after some looks."""
         self._left -= 1
-        if self._left < 0 and (wanted := self._wanted.pop(name, None)):
-            done = wanted if self.end == "Succeeded" else {}
+        if self._left < 0 and (change := self._changes.pop(name, None)):
+            done = change if self.end == "Succeeded" else {}
             self.properties[name].update(done, provisioningState=self.end)
 
     def _page(self, begin: int) -> Reply:

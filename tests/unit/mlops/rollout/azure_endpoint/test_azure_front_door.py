@@ -2,9 +2,12 @@
 
 import pytest
 
-from arm.front_door import ORIGINS
+from arm.front_door import GROUP, ORIGINS, PROFILE
+from arm.resource_manager import SUBSCRIPTION
 from arm.setting import Setting, refusal
+from mlops.rollout import azure_front_door, region_sequence
 from mlops.rollout.front_door import Origin
+from mlops.rollout.regions import OriginGroup
 
 
 def test_all_origins_are_found(here: Setting):
@@ -42,3 +45,18 @@ def test_what_is_missing_is_named(here: Setting):
     assert told.startswith("Can't look up the origins of Front Door afd-other: The Resource was")
     told = refusal(lambda: here.front_door().set_weight("northeurope", 100))
     assert "Entity with specified id does not exist (NotFound)" in told
+
+
+def test_it_is_the_front_door_that_the_file_names(here: Setting, monkeypatch: pytest.MonkeyPatch):
+    """By its subscription, resource group, profile and origin group."""
+    arm = here.front_door()._arm
+    monkeypatch.setattr(azure_front_door, "sign_in", lambda: None)
+    monkeypatch.setattr(azure_front_door, "resource_manager", lambda _: arm)
+    group = OriginGroup(
+        subscription=SUBSCRIPTION,
+        resource_group=GROUP,
+        profile=PROFILE,
+        origin_group="regions",
+        rollout_weight=100,
+    )
+    assert region_sequence.connect(group).origins() == here.front_door().origins()
