@@ -72,6 +72,11 @@ def read(file: Path) -> Regions:
     names = [region.name.lower() for region in regions.region]
     if len(set(names)) < len(names):
         raise StartupError(f"{file} names a region twice; leave one out.")
+    workspaces = {
+        (each.subscription, each.resource_group, each.workspace_name) for each in regions.region
+    }
+    if len(workspaces) < len(names):
+        raise StartupError(f"{file} has a workspace twice; name the one of each region.")
     for region in regions.region:
         if region.weight < regions.front_door.rollout_weight:
             raise StartupError(

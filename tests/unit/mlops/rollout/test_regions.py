@@ -41,6 +41,11 @@ def test_the_file_of_the_docs_can_be_used(tmp_path: Path):
         ('"swedencentral"', '"../west"', "region.1.name: "),
         ('"swedencentral"', '"WestEurope"', "names a region twice"),
         ('"swedencentral"', '""', "region.1.name: "),
+        (
+            '"rg-prod2"\nworkspace_name = "mlw-prod2"',
+            '"rg-prod"\nworkspace_name = "mlw-prod"',
+            "twice",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_place(old: str, new: str, message: str, tmp_path: Path):
