@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from azureml_scoring import settings
 from azureml_scoring.errors import StartupError
 from azureml_scoring.quantities import COUNT, MILLISECONDS, PERCENT
+from mlops.exit_status import ExitStatus
 from mlops.load import mix, multiples, stages
 from mlops.quantity_options import QuantityType
 
@@ -107,13 +108,14 @@ def load(
     deployment: str | None,
     out: Path,
 ) -> None:
-    """Put load on the server at URL: requests arrive at a constant rate, however slow the answers.
+    """Put load on the server at URL, and judge how it answers.
 
-    The exit status is 1 if an objective did not hold in some stage. The report is a page with
-    plots, report.html, next to requests.csv with all requests and figures.json. With --open there
-    is no verdict, but a picture of what the server does beyond its capacity.
+    Requests arrive at a constant rate, however slow the answers. The exit status is 1 if an
+    objective did not hold in some stage. The report is a page with plots, report.html, next to
+    requests.csv with all requests and figures.json. With --open there is no verdict, but a picture
+    of what the server does beyond its capacity.
 
-    Example: mlops load http://localhost:5001 --model-dir artifact --stages 30s@50,60s@200
+    Example: mlops load http://localhost:5001 --model-dir artifact --p95-ms 99
     """
     from azureml_scoring.client.headers import request_headers
     from mlops.load import overload, report, session
@@ -139,7 +141,7 @@ def load(
     elif not session.hold_objectives(
         plan, Objectives(p95_ms, p99_ms, errors / 100, availability / 100), out
     ):
-        context.exit(1)
+        context.exit(ExitStatus.NO)
 
 
 def _rows(model_dir: Path, secret_env: str | None) -> list[list[Any]]:

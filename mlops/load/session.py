@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from azureml_scoring.client import Client, ScoreError
+from mlops.failure import CommandError
 from mlops.load import overload, report
 from mlops.load.figures import Objectives
 from mlops.load.mix import Mix, RequestKind
 from mlops.load.progress import Progress
 from mlops.load.run import LoadPlan, run
-from mlops.score_refused import sentence
+from mlops.score_refused import sentence, status
 
 
 def try_one(address: str, secret: str | None, deployment: str | None, bodies: Mix) -> None:
@@ -22,7 +23,7 @@ def try_one(address: str, secret: str | None, deployment: str | None, bodies: Mi
         with Client(address, secret, deployment=deployment, attempts=1) as client:
             client.score_body(bodies.body(RequestKind.GOOD))
     except ScoreError as error:
-        raise click.ClickException(sentence(error)) from None
+        raise CommandError(sentence(error), status(error)) from None
 
 
 def offer_multiples(

@@ -13,7 +13,7 @@ from azure.ai.ml import MLClient
 from azure.ai.ml.exceptions import MlException
 from azure.core.exceptions import AzureError
 
-from mlops.endpoint import EndpointError
+from mlops.endpoint import EndpointError, NotSignedIn
 from mlops.rollout import azure_errors
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class AzureCalls:
         message = azure_errors.sentence(what, error, self._role)
         if azure_errors.missing(error):
             return self._what_is_missing() or NotThere(message)
-        return EndpointError(message)
+        return NotSignedIn(message) if azure_errors.signed_out(error) else EndpointError(message)
 
     def _what_is_missing(self) -> EndpointError | None:
         """Find out by further calls, since the words of Azure's 404 vary."""

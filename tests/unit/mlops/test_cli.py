@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 import support
 from mlops.cli import main
+from mlops.exit_status import ExitStatus
 
 
 def run(*arguments: object) -> Result:
@@ -138,19 +139,19 @@ def test_serve_names_a_port_that_is_taken(demo_model: Path):
     """The port is checked before anything starts."""
     with socket.create_server(("0.0.0.0", 0)) as taken:
         result = run("serve", "--model-dir", demo_model, "--port", taken.getsockname()[1])
-    assert result.exit_code == 1
+    assert result.exit_code == ExitStatus.UNUSABLE
     assert "can't be used (Address already in use); choose another one." in result.output
 
 
 def test_serve_reports_a_wrong_folder_before_the_server_starts(tmp_path: Path):
     """Only the sentence is printed, without the server's lines."""
     result = run("serve", "--model-dir", tmp_path, "--port", support.free_port())
-    assert result.exit_code == 1
+    assert result.exit_code == ExitStatus.UNUSABLE
     assert f"No model in {tmp_path}" in result.output
 
 
 def test_a_place_that_can_not_be_written_is_named(tmp_path: Path):
     """The error names the place and prints no traceback."""
     result = run("demo", "--out", "/proc/nowhere/artifact")
-    assert result.exit_code == 1
+    assert result.exit_code == ExitStatus.UNUSABLE
     assert "choose another place" in result.output

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from azureml_scoring.models.files import signature, trusted_signer
 from mlops import artifact_folder
+from mlops.exit_status import ExitStatus
 from mlops.sign import sign
 from package_command import run
 from places import DATA, REPOSITORY
@@ -49,7 +50,7 @@ def test_what_is_signed_is_verified(copy: Path, tmp_path: Path, curve: type[ec.E
         assert result.output == f"{copy} is as it was signed, {count} files.\n"
     (copy / "model.joblib").write_bytes(b"x")
     result = run("verify", copy, "--key", tmp_path / "public.pem")
-    assert result.exit_code == 1
+    assert result.exit_code == ExitStatus.NO
     assert "'model.joblib' is not the file that was signed" in result.output
 
 
@@ -57,7 +58,7 @@ def test_an_artifact_that_was_changed_is_not_signed(copy: Path, key: Path):
     """A signature vouches for what was packaged, not for what lies there now."""
     (copy / "model.joblib").write_bytes(b"x")
     result = run("sign", copy, "--key", key)
-    assert result.exit_code == 1
+    assert result.exit_code == ExitStatus.UNUSABLE
     assert "package the model again" in result.output
     assert not (copy / "model.sig").exists()
 
