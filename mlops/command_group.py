@@ -31,6 +31,7 @@ COMMAND_MODULES = {
     "rehearse": "mlops.rehearsal.commands",
     "rollback": "mlops.rollout.rollback_command",
     "rollout": "mlops.rollout.rollout_command",
+    "show": "mlops.show_command",
     "sign": "mlops.sign_commands",
     "simulate": "mlops.hpa.commands",
     "slo": "mlops.soak.commands",
@@ -40,7 +41,16 @@ COMMAND_MODULES = {
 """Commands that have a module of their own, imported when they are used."""
 
 TASKS = {
-    "Make an artifact": ("demo", "package", "artifact", "environment", "bom", "sign", "verify"),
+    "Make an artifact": (
+        "demo",
+        "package",
+        "artifact",
+        "show",
+        "environment",
+        "bom",
+        "sign",
+        "verify",
+    ),
     "Try it": ("serve", "example", "types", "score", "batch", "load", "slo"),
     "Deploy it": ("names", "check", "rehearse", "simulate", "rollout", "rollback"),
     "Watch it": ("compare", "drift", "quality"),

@@ -47,6 +47,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "score": {"file": "rows.csv", "url": "URL"},
     "serve": {"model_dir": "artifact"},
+    "show": {"artifact": "artifact"},
     "sign": {"artifact": "artifact", "key": "key.pem"},
     "simulate": {"manifests": "hpa.yml", "load": "load.csv", "out": "out"},
     "slo": {"out": "out", "page": "page.md"},
