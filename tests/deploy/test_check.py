@@ -24,6 +24,7 @@ def test_a_checkout_without_a_model_is_told_how_to_make_one(checkout: Checkout):
     (checkout.root / "artifact").rename(checkout.root / "elsewhere")
     result = command(checkout.endpoints)
     assert (result.exit_code, result.output.count("\n")) == (1, 2)
+    assert result.stdout.startswith(str(checkout.endpoints))  # where a pipe reads it
     assert re.search(
         r"model\.yml:\d+: path is .*, where there is no model; run `make artifact`", result.output
     )

@@ -157,7 +157,7 @@ def test_what_the_user_tells_comes_first(tmp_path: Path):
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (["--text", "c"], 1, "--text or --dtype names c, which"),
+        (["--text", "c"], ExitStatus.UNUSABLE, "--text or --dtype names c, which"),
         (
             ["--dtype", "a=date"],
             2,
