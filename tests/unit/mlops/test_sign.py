@@ -54,6 +54,20 @@ def test_what_is_signed_is_verified(copy: Path, tmp_path: Path, curve: type[ec.E
     assert "'model.joblib' is not the file that was signed" in result.output
 
 
+def test_a_link_in_place_of_the_signature_is_not_written_through(copy: Path, key: Path):
+    """Nor is a file replaced that is no signature; an older signature is."""
+    place, mine = copy / "model.sig", copy.parent / "mine"
+    mine.write_text("mine")
+    place.symlink_to(mine)
+    assert run("sign", copy, "--key", key).exit_code == ExitStatus.UNUSABLE
+    place.unlink()
+    place.write_text("mine")
+    assert run("sign", copy, "--key", key).exit_code == ExitStatus.UNUSABLE
+    assert (mine.read_text(), place.read_text()) == ("mine", "mine")
+    place.unlink()
+    assert [run("sign", copy, "--key", key).exit_code for _ in range(2)] == [0, 0]
+
+
 def test_an_artifact_that_was_changed_is_not_signed(copy: Path, key: Path):
     """A signature vouches for what was packaged, not for what lies there now."""
     (copy / "model.joblib").write_bytes(b"x")
