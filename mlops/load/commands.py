@@ -14,7 +14,6 @@ from click.core import ParameterSource
 from azureml_scoring import settings
 from azureml_scoring.errors import StartupError
 from azureml_scoring.quantities import COUNT, MILLISECONDS, PERCENT
-from mlops.exit_status import ExitStatus
 from mlops.load import mix, multiples, stages
 from mlops.quantity_options import QuantityType
 
@@ -138,10 +137,9 @@ def load(
     )
     if multiples_:
         session.offer_multiples(plan, multiples_, (p95_ms, p99_ms), out)
-    elif not session.hold_objectives(
-        plan, Objectives(p95_ms, p99_ms, errors / 100, availability / 100), out
-    ):
-        context.exit(ExitStatus.NO)
+        return
+    objectives = Objectives(p95_ms, p99_ms, errors / 100, availability / 100)
+    context.exit(session.hold_objectives(plan, objectives, out))
 
 
 def _rows(model_dir: Path, secret_env: str | None) -> list[list[Any]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from azureml_scoring.client import Client, ScoreError
+from mlops.exit_status import ExitStatus
 from mlops.failure import CommandError
 from mlops.load import overload, report
 from mlops.load.figures import Objectives
@@ -39,8 +40,8 @@ def offer_multiples(
     click.echo(overload.write(plan.url, begun, offered, out))
 
 
-def hold_objectives(plan: LoadPlan, objectives: Objectives, out: Path) -> bool:
-    """Run the stages and report on them. Return True if all objectives held."""
+def hold_objectives(plan: LoadPlan, objectives: Objectives, out: Path) -> ExitStatus:
+    """Run the stages and report on them. Return NO unless all objectives held."""
     begun, progress = _now(), Progress(plan.stages)
     load_run = run(plan, progress)
     progress.over(load_run.requests)
@@ -50,7 +51,9 @@ def hold_objectives(plan: LoadPlan, objectives: Objectives, out: Path) -> bool:
         if line:
             click.echo(line)
     click.echo(f"{result.outcome}; {page}")
-    return result.holds
+    if not result.complete:
+        return ExitStatus.INTERRUPTED
+    return ExitStatus.DONE if result.holds else ExitStatus.NO
 
 
 def _now() -> str:
