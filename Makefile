@@ -32,7 +32,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults attack rehearse signals slo interop sweep deep parity-hunt pictures bench bench-targets bench-workers bench-start bench-overload bench-batch bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
+.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults attack rehearse signals slo interop schemathesis sweep deep parity-hunt pictures bench bench-targets bench-workers bench-start bench-overload bench-batch bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -124,6 +124,9 @@ attack: $(TESTING) ## what attackers would try, with new examples (an hour): the
 
 interop: $(TESTING) ## clients of others against our server, and our answers beside other servers' (minutes): docs/interoperability.md
 	@$(BIN)/pytest tests/interop --interop docs/interoperability.md
+
+schemathesis: $(TESTING) ## requests made of the OpenAPI document, against a running server (a minute or two)
+	@$(BIN)/pytest tests/interop/test_schemathesis.py --timeout=900
 
 sweep: $(TESTING) ## every estimator of scikit-learn, compiled against plain, on odd rows (minutes): docs/sweep.md
 	@$(BIN)/pytest tests/unit/mlops/test_sweep.py --sweep docs/sweep.md

@@ -29,18 +29,14 @@ class OperationFailed(EndpointError):
 
 
 class NotThere(EndpointError):
-    """The resource is missing, though the endpoint exists."""
+    """The resource is missing, though what it belongs to exists."""
 
 
-class AzureCalls:
-    """Calls about one endpoint. ``patience_s``: how long a call may take. ``role``: the role that
-    allows them."""
+class PatientCalls:
+    """Calls of Azure. ``patience_s``: how long a call may take. ``role``: the role that allows
+    them."""
 
-    def __init__(
-        self, ml: MLClient, endpoint: str, patience_s: float, role: str = azure_errors.ROLE
-    ) -> None:
-        self._ml = ml
-        self._endpoint = endpoint
+    def __init__(self, patience_s: float, role: str) -> None:
         self._patience_s = patience_s
         self._role = role
 
@@ -62,6 +58,23 @@ class AzureCalls:
                     pause,
                 )
                 time.sleep(pause)
+
+    def _meaning(self, what: str, error: Exception) -> EndpointError:
+        message = azure_errors.sentence(what, error, self._role)
+        if azure_errors.missing(error):
+            return NotThere(message)
+        return NotSignedIn(message) if azure_errors.signed_out(error) else EndpointError(message)
+
+
+class AzureCalls(PatientCalls):
+    """Calls about one endpoint."""
+
+    def __init__(
+        self, ml: MLClient, endpoint: str, patience_s: float, role: str = azure_errors.ROLE
+    ) -> None:
+        super().__init__(patience_s, role)
+        self._ml = ml
+        self._endpoint = endpoint
 
     def finish(self, what: str, begin: Callable[[], Any]) -> None:
         """Start a long-running operation and wait until it ends. Raises EndpointError,
@@ -85,10 +98,8 @@ class AzureCalls:
             self.ask(what, run)
 
     def _meaning(self, what: str, error: Exception) -> EndpointError:
-        message = azure_errors.sentence(what, error, self._role)
-        if azure_errors.missing(error):
-            return self._what_is_missing() or NotThere(message)
-        return NotSignedIn(message) if azure_errors.signed_out(error) else EndpointError(message)
+        cause = self._what_is_missing() if azure_errors.missing(error) else None
+        return cause or super()._meaning(what, error)
 
     def _what_is_missing(self) -> EndpointError | None:
         """Find out by further calls, since the words of Azure's 404 vary."""

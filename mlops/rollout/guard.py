@@ -38,6 +38,10 @@ OUTCOMES = list(RolloutOutcome)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
+class NotBegun(EndpointError):
+    """The rollout did not begin; nothing was changed."""
+
+
 @dataclass(frozen=True)
 class Task:
     """What the inner process needs. ``connect`` and ``follow`` are functions of modules, so that
@@ -54,7 +58,8 @@ class Task:
 
 
 def guarded(task: Task) -> RolloutOutcome:
-    """Run the rollout and return how it ended. Raises EndpointError where it can't begin."""
+    """Run the rollout and return how it ended. Raises NotBegun, and EndpointError if its process
+    died and Azure can't be asked."""
     journal = Journal(task.journal, follow=task.follow)
     with journal.alone():
         context = multiprocessing.get_context("spawn")
@@ -69,7 +74,7 @@ def guarded(task: Task) -> RolloutOutcome:
             inner.join()
             _ignore(signals)
             if inner.exitcode == NOT_BEGUN_STATUS:
-                raise EndpointError(errors.get())
+                raise NotBegun(errors.get())
             if outcome := _outcome_of(inner.exitcode):
                 return outcome
             reason = f"the rollout's process died ({inner.exitcode})"
@@ -135,7 +140,7 @@ def recover(
             claim=claim,
         )
     if events[:1] == earlier[:1]:
-        raise EndpointError(f"{reason} before it began; nothing was changed.")
+        raise NotBegun(f"{reason} before it began; nothing was changed.")
     if events[-1]["event"] == "ended":
         return RolloutOutcome(events[-1]["outcome"])
     if back := next((event for event in events if event["event"] == "back"), None):

@@ -37,8 +37,8 @@ def in_workspace(
 ) -> Callable[..., None]:
     """Add the options that name a workspace, and pass them on as one ``Workspace``.
 
-    ``plans_without``: with --plan the options may be missing; the workspace is then None. Without
-    ``reads_log`` the log's workspace may be missing.
+    ``plans_without``: with --plan or --regions the options may be missing; the workspace is then
+    None. Without ``reads_log`` the log's workspace may be missing.
     """
 
     @functools.wraps(command)
@@ -55,7 +55,8 @@ def in_workspace(
             for (names, variable, _), value in zip(WORKSPACE_OPTIONS, values, strict=True)
             if not value and (reads_log or variable != "LOG_ANALYTICS_WORKSPACE_ID")
         ]
-        if missing and not (plans_without and options["only_plan"]):
+        needed = not (plans_without and (options["only_plan"] or options["region_file"]))
+        if missing and needed:
             raise click.UsageError(f"The workspace is unknown; give {', '.join(missing)}.")
         command(
             None if missing else targets.Workspace(*(value or "" for value in values)),

@@ -13,7 +13,7 @@ from mlops import output
 from mlops.exit_status import ExitStatus
 from mlops.failure import sentence
 from mlops.quantity_options import QuantityType
-from mlops.rollout import progress, targets
+from mlops.rollout import progress, region_sequence, regions, targets
 from mlops.rollout.claim import check_free
 from mlops.rollout.dry_run import say_plan, say_power
 from mlops.rollout.guard import Task, guarded
@@ -22,6 +22,8 @@ from mlops.rollout.options import FILE, MODEL_DIR, OUT, in_workspace, journal_of
 from mlops.rollout.plan import Check, Inconclusive, Plan, not_checked, steps
 from mlops.rollout.preparation import Preparation
 from mlops.rollout.questions import require
+from mlops.rollout.region_sequence import RegionSequence
+from mlops.rollout.regions import Region, Regions
 from mlops.rollout.rules import Rules
 from mlops.slo import Slo
 
@@ -146,10 +148,17 @@ def _shares(_: click.Context, __: click.Parameter, value: str) -> list[int]:
     help="Skip this check. The output and the report name it.",
 )
 @click.option(
+    "--regions",
+    "region_file",
+    type=FILE,
+    help="TOML file of the regions to roll out in, one after the other, and their Front Door; in "
+    "place of the options that name a workspace.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=OUT,
-    help="Folder of the journal and the report.",
+    help="Folder of the journal and the report; with --regions, of a folder for each region.",
 )
 @functools.partial(in_workspace, plans_without=True)
 def rollout(
@@ -174,6 +183,7 @@ def rollout(
     artifact: Path | None,
     sample: Path | None,
     without: tuple[str, ...],
+    region_file: Path | None,
     out: Path,
 ) -> None:
     """Bring a new deployment into service, step by step.
@@ -189,9 +199,19 @@ def rollout(
     Example: mlops rollout endpoints/green-deployment.yml --sample validation.csv
     """
     document = targets.described(deployment_file)
-    journal = journal_of(out, document["endpoint_name"])
-    Journal(journal).check()
-    output.check(journal.with_suffix(".html"))
+    regional = regions.read(region_file) if region_file else None
+    if regional and (hold or only_power or inconclusive == Inconclusive.HOLD):
+        raise click.UsageError(
+            "--regions goes on by itself, and --hold, --inconclusive hold and --power are for a "
+            "person to look at one region; name its workspace instead."
+        )
+    places = [(workspace, out)]
+    if regional:
+        places = [(region.workspace, out / region.name) for region in regional.region]
+    journals = [journal_of(folder, document["endpoint_name"]) for _, folder in places]
+    for journal in journals:
+        Journal(journal).check()
+        output.check(journal.with_suffix(".html"))
     waived = tuple(check for check in Check if check in without)
     if sample and Check.PREDICTIONS in waived:
         raise click.UsageError(
@@ -210,17 +230,43 @@ def rollout(
         inconclusive=Inconclusive(inconclusive),
         unchecked=waived,
     )
-    if only_plan or workspace is None:
-        say_plan(plan, prepared, workspace, agreement)
+    if only_plan:
+        for place, _ in places:
+            say_plan(plan, prepared, place, agreement)
         return
     slo = Slo(p95_ms, p99_ms, error_rate)
     rules = Rules(slo, requests=requests, agreement=agreement).paced(60 * step_minutes)
+    if regional:
+        outcome = _roll_out_regions(regional, prepared, plan, rules, out)
+        click.get_current_context().exit(STATUSES.get(outcome, ExitStatus.NO))
+    assert workspace  # noqa: S101
     if only_power:
         connect = targets.connector(workspace, document["endpoint_name"], {})
         say_power(connect(), plan, rules)
         return
-    outcome = _roll_out(workspace, prepared, plan, rules, journal)
+    outcome = _roll_out(workspace, prepared, plan, rules, journals[0])
     click.get_current_context().exit(STATUSES.get(outcome, ExitStatus.NO))
+
+
+def _roll_out_regions(
+    regional: Regions,
+    prepared: Preparation,
+    plan: Callable[[str], Plan],
+    rules: Rules,
+    out: Path,
+) -> RolloutOutcome:
+    """Roll out in one region after the other, and say which have the new deployment then."""
+    name = prepared.document["endpoint_name"]
+
+    def roll_out(region: Region, begin: Callable[[], None]) -> RolloutOutcome:
+        journal = journal_of(out / region.name, name)
+        return _roll_out(region.workspace, prepared, plan, rules, journal, begin)
+
+    sequence = RegionSequence(regional, region_sequence.connect(regional.front_door))
+    try:
+        return sequence.run(roll_out)
+    finally:
+        click.echo(sequence.ways_back(name, out))
 
 
 def _roll_out(
@@ -229,9 +275,10 @@ def _roll_out(
     plan: Callable[[str], Plan],
     rules: Rules,
     journal: Path,
+    begin: Callable[[], None] = lambda: None,
 ) -> RolloutOutcome:
-    """Roll out. ``plan``: takes the old deployment's name. Raises StartupError, EndpointError if it
-    can't begin."""
+    """Roll out. ``plan``: takes the old deployment's name. ``begin`` is called before anything is
+    changed. Raises StartupError, EndpointError if it can't begin."""
     name, new = prepared.document["endpoint_name"], prepared.document["name"]
     questions, version = prepared.ask(lambda: targets.models(workspace, name))
     require(questions, prepared.waived, rules.agreement)
@@ -248,6 +295,7 @@ def _roll_out(
         return RolloutOutcome.PROMOTED
     made = plan(targets.old(status.traffic, new, last))
     click.echo("\n".join(made.lines()))
+    begin()
     outcome = guarded(Task(connect, made, rules, questions, journal, key, progress.follow))
     _report(journal, rules.slo)
     if prepared.waived:

@@ -9,6 +9,7 @@ from typing import Any
 import trustme
 
 from arm.autoscale import Autoscale
+from arm.front_door import FrontDoorOrigins
 from arm.https import HttpsServer, Reply, Request, serving
 from arm.log_analytics import LogAnalytics
 from arm.models import ACCOUNT
@@ -33,6 +34,7 @@ class Azure:
         self.workspace = Workspace()
         self.logs = LogAnalytics()
         self.autoscale = Autoscale()
+        self.front_door = FrontDoorOrigins()
         self.models: dict[str, Model] = {}
         self._scoring = Scoring(self.workspace, self.models)
 
@@ -47,6 +49,8 @@ class Azure:
             return self._scoring(request)
         if "/providers/microsoft.insights/" in request.path.lower():
             return self.autoscale(request)
+        if "/providers/microsoft.cdn/" in request.path.lower():
+            return self.front_door(request)
         return self.workspace(request)
 
 
@@ -58,7 +62,7 @@ def azure(authority: trustme.CA, *names: str) -> Iterator[tuple[Azure, HttpsServ
         cloud.workspace.operations.url = cloud.workspace.assets.url = cloud.workspace.models.url = (
             server.url
         )
-        cloud.autoscale.url = server.url
+        cloud.autoscale.url = cloud.front_door.url = server.url
         yield cloud, server
 
 

@@ -13,6 +13,7 @@ from arm.azure import Azure
 from arm.https import HttpsServer
 from mlops.endpoint import EndpointError
 from mlops.rollout.azure_endpoint import AzureEndpoint
+from mlops.rollout.azure_front_door import AzureFrontDoor
 from mlops.rollout.azure_models import AzureModels
 
 LOG_WORKSPACE = "00000000-0000-0000-0000-00000000000a"
@@ -41,6 +42,7 @@ class Setting(SimpleNamespace):
     endpoint: AzureEndpoint
     another: Callable[..., AzureEndpoint]
     models: Callable[..., AzureModels]
+    front_door: Callable[..., AzureFrontDoor]
     folder: Path
 
     def put(self, path: str) -> Any:

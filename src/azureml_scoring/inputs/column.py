@@ -192,9 +192,8 @@ class NumberColumn(Column):
         self._bounded = feature.dtype != "float64"  # the parser refuses what float64 can't hold
         self._least, self._most = NumberRange.of(feature)
         self._held_as = feature.dtype
-        if self._whole and (
-            held_as == "float64" or feature.missing
-        ):  # beside NaN, pandas has floats
+        floats = held_as == "float64" or feature.missing  # pandas has floats beside NaN
+        if self._whole and floats:
             bounds = max(self._least, -MOST_EXACT), min(self._most, MOST_EXACT)
             if bounds != (self._least, self._most):
                 self._held_as = f"{feature.dtype} and, exactly, float64"

@@ -31,6 +31,7 @@ READ: dict[str, Sequence[str]] = {
     "page": ("x.md",),
     "paths": ("x.yml", "folder/x.yml"),
     "predictions": ROWS,
+    "region_file": ("x.toml",),
     "sample": ROWS,
     "truth": ROWS,
     "certificates": ("x.pem",),

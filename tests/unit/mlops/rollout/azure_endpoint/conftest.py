@@ -18,12 +18,15 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.monitor.query import LogsQueryClient
 
 from arm.azure import Credential, azure, cloud_options
+from arm.front_door import GROUP as FRONT_DOOR_GROUP
+from arm.front_door import PROFILE
 from arm.https import Reply, Request
 from arm.resource_manager import GROUP, SUBSCRIPTION, WORKSPACE
 from arm.setting import DEPLOYMENT, LOG_WORKSPACE, Setting, create
 from mlops.endpoint import Traffic, direct
 from mlops.rollout.azure_autoscale import resource_manager
 from mlops.rollout.azure_endpoint import AzureEndpoint
+from mlops.rollout.azure_front_door import AzureFrontDoor
 from mlops.rollout.azure_models import AzureModels
 
 
@@ -103,12 +106,21 @@ def here(
                 client(credential, WORKSPACE), "credit", credential or Credential(), patience_s
             )
 
+        def front_door(credential: Any = None, **options: Any) -> AzureFrontDoor:
+            arm = resource_manager(
+                credential or Credential(), server.url, transport=transport, retry_backoff_factor=0
+            )
+            names = {"resource_group": FRONT_DOOR_GROUP, "profile": PROFILE}
+            named = {"subscription": SUBSCRIPTION, "origin_group": "regions", **names}
+            return AzureFrontDoor(arm, **{**named, "poll_s": 0.001, **options})
+
         setting = Setting(
             azure=cloud,
             server=server,
             endpoint=another(),
             another=another,
             models=registry,
+            front_door=front_door,
             folder=tmp_path,
         )
         create(setting, "auth_mode: key")

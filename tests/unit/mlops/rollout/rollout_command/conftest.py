@@ -9,7 +9,7 @@ from mlops.rollout.journal import RolloutOutcome
 from still_endpoint import GREEN, Described, Still, started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return support.packaged(*support.mixed(), tmp_path_factory.mktemp("packaged"))
 
