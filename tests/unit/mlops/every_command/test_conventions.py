@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from commands import FOUND
 from mlops import command_group
 from mlops.cli import main
+from mlops.endpoint import EndpointError, NotSignedIn
 from mlops.exit_status import ExitStatus
 from places import REPOSITORY
 
@@ -58,6 +59,8 @@ def test_no_command_makes_up_an_exit_status():
         (click.Abort(), ExitStatus.INTERRUPTED),
         (FileNotFoundError(2, "No such file", "x"), ExitStatus.UNUSABLE),
         (ModuleNotFoundError(name="psutil"), ExitStatus.UNUSABLE),
+        (EndpointError("The endpoint is busy; try again."), ExitStatus.SERVER),
+        (NotSignedIn("Nobody is signed in; run `az login`."), ExitStatus.NOT_SIGNED_IN),
         (ZeroDivisionError(), ExitStatus.UNEXPECTED),
         (SystemExit(0), ExitStatus.UNEXPECTED),
     ],
