@@ -22,12 +22,12 @@ import click
 )
 @click.option("--card", is_flag=True, help="Print a model card in Markdown in place of the ML-BOM.")
 def bom(artifact: Path, data: tuple[Path, ...], metric: tuple[str, ...], card: bool) -> None:
-    """Print an ML-BOM of the folder ARTIFACT: what the model takes and gives, its files, its
-    libraries (CycloneDX 1.6).
+    """Print an ML-BOM of the folder ARTIFACT (CycloneDX 1.6).
 
-    It holds names of columns, and no value of anybody's data.
+    It says what the model takes and gives, and lists its files and libraries. It holds names of
+    columns, and no value of anybody's data.
 
-    Example: mlops bom artifact --data train.csv --metric auc=0.93 > model.cdx.json
+    Example: mlops bom artifact --data train.csv --metric auc=0.93 > bom.json
     """
     from mlops import bom as boms
 

@@ -2,86 +2,49 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import sys
-import traceback
 import warnings
 from pathlib import Path
-from typing import Any
 
 import click
 import orjson
 
 from azureml_scoring import settings
 from azureml_scoring.quantities import PORT, PROCESS_ID, WORKERS
-from mlops import extras, failure
+from mlops import extras
 from mlops.column_options import column_options, user_types
-from mlops.plain_text import plain
+from mlops.command_group import CommandGroup
+from mlops.exit_status import ExitStatus
+from mlops.failure import CommandError
 from mlops.quantity_options import QuantityType
 
 EXISTING = click.Path(path_type=Path, exists=True)
 
-COMMAND_MODULES = {
-    "artifact": "mlops.project.commands",
-    "batch": "mlops.batch.command",
-    "bom": "mlops.bom_command",
-    "compare": "mlops.rollout.compare_command",
-    "demo": "mlops.package_commands",
-    "drift": "mlops.drift_command",
-    "environment": "mlops.environment_command",
-    "load": "mlops.load.commands",
-    "names": "mlops.project.commands",
-    "package": "mlops.package_commands",
-    "quality": "mlops.quality.commands",
-    "rehearse": "mlops.rehearsal.commands",
-    "rollback": "mlops.rollout.rollback_command",
-    "rollout": "mlops.rollout.rollout_command",
-    "sign": "mlops.sign_commands",
-    "simulate": "mlops.hpa.commands",
-    "slo": "mlops.soak.commands",
-    "types": "mlops.typed_row",
-    "verify": "mlops.sign_commands",
-}
-"""Commands that have a module of their own, imported when they are used."""
 
+def _print_versions(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from mlops import versions
 
-class _Commands(click.Group):
-    """The group of all commands.
-
-    It imports only what the chosen command needs, since importing everything takes two seconds.
-    Whatever a command raises is reported in one sentence.
-    """
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except click.ClickException as error:
-            vars(error).update(message=plain(error.message))  # which click declares final
-            raise
-        except failure.PASSED_ON:
-            raise
-        except BaseException as error:  # a model may raise SystemExit; click raises its own Exit
-            if ctx.params["debug"]:
-                traceback.print_exc()
-            raise click.ClickException(failure.sentence(error, ctx.invoked_subcommand)) from None
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *COMMAND_MODULES])
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in COMMAND_MODULES:
-            module = importlib.import_module(COMMAND_MODULES[cmd_name])
-            command: click.Command = getattr(module, cmd_name)
-            return command
-        return super().get_command(ctx, cmd_name)
+        click.echo("\n".join(versions.lines()))
+        ctx.exit()
 
 
 @click.group(
-    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
+    cls=CommandGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+    epilog="`mlops help COMMAND` shows the options of a command, with an example.",
 )
-@click.version_option(package_name=extras.NAME)
+@click.option(
+    "-V",
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_versions,
+    help="Show the versions that a bug report needs.",
+)
 @click.option("--debug", is_flag=True, help="Show a traceback when a command fails.")
 def main(debug: bool) -> None:
     """Package a scikit-learn model for Azure ML, and serve it on this machine."""
@@ -89,11 +52,31 @@ def main(debug: bool) -> None:
         sys.path.append(folder)
 
 
+@main.command("help", hidden=True)
+@click.argument("command", required=False)
+@click.pass_context
+def help_(ctx: click.Context, command: str | None) -> None:
+    """Show the options of COMMAND, with an example.
+
+    Example: mlops help score
+    """
+    parent = ctx.find_root()
+    if command is None:
+        click.echo(parent.get_help())
+        return
+    name, found, _ = main.resolve_command(parent, [command])
+    if found:
+        click.echo(click.Context(found, info_name=name, parent=parent).get_help())
+
+
 @main.command("example")
 @click.argument("model_dir", type=EXISTING)
 @click.option("--url", help="Print a curl command for the server at this URL.")
 def example_(model_dir: Path, url: str | None) -> None:
-    """Print a request that the model in MODEL_DIR answers."""
+    """Print a request that the model in MODEL_DIR answers.
+
+    Example: mlops example artifact --url http://localhost:5001
+    """
     if url and not url.isprintable():
         raise click.UsageError("The URL is not an address; give one as http://localhost:5001.")
     from mlops.example import curl, example
@@ -127,7 +110,12 @@ def example_(model_dir: Path, url: str | None) -> None:
     "--dashboard", is_flag=True, help="With /dashboard, a page that shows what the server does."
 )
 def serve_(model_dir: Path, port: int, workers: int, cache: str, dashboard: bool) -> None:
-    """Serve a model on this machine, and print a curl once it is ready."""
+    """Serve a model on this machine, and print a curl for it.
+
+    The curl is printed once the model is ready. Ctrl-C ends the server.
+
+    Example: mlops serve --model-dir artifact
+    """
     from mlops.serve import serve
 
     serve(model_dir, port=port, workers=workers, cache=cache, dashboard=dashboard)
@@ -168,16 +156,16 @@ def score_(
     """Print predictions for FILE, one line of JSON for each.
 
     FILE is a request body (.json, or - for standard input), sent unchanged, or rows (.csv, .jsonl,
-    .parquet, .npy), sent 100 at a time. The exit status is 1 if the server refuses a request; the
-    predictions for the rows before it are still printed.
+    .parquet, .npy), sent 100 at a time. If the server refuses a request, the predictions for the
+    rows before it are still printed.
 
     Example: mlops score --url http://localhost:5001 rows.csv
     """
     try:
         from mlops.score import score
     except ModuleNotFoundError:
-        raise click.ClickException(
-            f"mlops score needs httpx; run `{extras.command('deploy')}`."
+        raise CommandError(
+            f"mlops score needs httpx; run `{extras.command('deploy')}`.", ExitStatus.UNUSABLE
         ) from None
     score(file, url, secret_env, deployment, model_dir, user_types(text, dtype))
 
@@ -185,12 +173,15 @@ def score_(
 @main.command()
 @click.argument("paths", type=EXISTING, nargs=-1, metavar="[PATH]...")
 def check(paths: tuple[Path, ...]) -> None:
-    """Check the YAML of endpoints, deployments, environments, models and monitors, without Azure.
+    """Check the YAML files of Azure ML, without Azure.
 
-    PATH is a file, or a folder that is searched at any depth; the default is endpoints/. Each file
-    is loaded as `az ml` loads it. Then rules find mistakes that Azure reports later or never, such
-    as a deadline longer than the request's timeout, or a secret in plain text. Without PATH, the
-    names are also compared with scoring.toml, and the sample requests with the model in artifact/.
+    They describe endpoints, deployments, environments, models and monitors. PATH is a file, or a
+    folder that is searched at any depth; the default is endpoints/. Each file is loaded as `az ml`
+    loads it. Then rules find mistakes that Azure reports later or never, such as a deadline longer
+    than the request's timeout, or a secret in plain text. Without PATH, the names are also compared
+    with scoring.toml, and the sample requests with the model in artifact/.
+
+    Example: mlops check endpoints/green-deployment.yml
     """
     from mlops.check import run
     from mlops.project import names, project_file
@@ -200,9 +191,9 @@ def check(paths: tuple[Path, ...]) -> None:
     if not paths and project_file.FILE.exists():
         problems += names.check(Path(), project_file.read().names)
     for problem in problems:
-        click.echo(problem, err=True)
+        click.echo(problem)
     if problems:
-        raise click.ClickException(f"{len(problems)} to correct.")
+        raise CommandError(f"{len(problems)} to correct.", ExitStatus.NO)
     click.echo(f"{len(files)} files, nothing to correct.")
 
 

@@ -10,6 +10,8 @@ import click
 
 from azureml_scoring.quantities import INDEX
 from mlops import extras, output
+from mlops.exit_status import ExitStatus
+from mlops.failure import CommandError
 from mlops.quantity_options import QuantityType
 
 if TYPE_CHECKING:
@@ -30,12 +32,13 @@ if TYPE_CHECKING:
     help="Exit with 1 if a feature has drifted, and farther than this.",
 )
 def drift(artifact: Path, files: tuple[Path, ...], plot: Path | None, limit: float | None) -> None:
-    """Print how far data has moved from what the model in ARTIFACT was packaged with.
+    """Print how far data has moved from the sample in ARTIFACT.
 
-    FILES: what the service collects in SCORING_COLLECT_FOLDER, what Azure ML's data collector
-    writes, or a sample (.csv, .json, .parquet, .npy). Of each feature this prints the population
-    stability index beyond what chance adds, and how probable so much is by chance. A feature has
-    drifted if the first is above 0.02 and the second below 0.01. At least 500 rows are judged.
+    The sample is what the model was packaged with. FILES: what the service collects in
+    SCORING_COLLECT_FOLDER, what Azure ML's data collector writes, or a sample (.csv, .json,
+    .parquet, .npy). Of each feature this prints the population stability index beyond what chance
+    adds, and how probable so much is by chance. A feature has drifted if the first is above 0.02
+    and the second below 0.01. At least 500 rows are judged.
 
     Example: mlops drift artifact collected/*.jsonl --plot drift.svg --limit 0.02
     """
@@ -52,18 +55,20 @@ def drift(artifact: Path, files: tuple[Path, ...], plot: Path | None, limit: flo
     if limit is None:
         return
     if not drifts[0].drift.judged:
-        raise click.ClickException("Nothing was judged; give more rows.")
+        raise CommandError("Nothing was judged; give more rows.", ExitStatus.UNDECIDED)
     for one in drifts:
         if one.verdict == "drifted" and one.drift.index > limit:
-            raise click.ClickException(f"{one.baseline.name} has drifted by more than {limit:g}.")
+            raise CommandError(
+                f"{one.baseline.name} has drifted by more than {limit:g}.", ExitStatus.NO
+            )
 
 
 def _draw(plot: Path, drifts: Sequence[FeatureDrift]) -> None:
     try:
         from mlops import drift_picture
     except ModuleNotFoundError:
-        raise click.ClickException(
-            f"--plot needs matplotlib; run `{extras.command('deploy')}`."
+        raise CommandError(
+            f"--plot needs matplotlib; run `{extras.command('deploy')}`.", ExitStatus.UNUSABLE
         ) from None
     drift_picture.write(plot, drifts)
-    click.echo(f"Wrote {plot}")
+    click.echo(f"Wrote {plot}", err=True)

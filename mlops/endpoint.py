@@ -16,6 +16,10 @@ class EndpointError(Exception):
     to do."""
 
 
+class NotSignedIn(EndpointError):
+    """Azure takes no call, because nobody is signed in."""
+
+
 class NotReached(EndpointError):
     """A request got no answer, though the endpoint may be well."""
 

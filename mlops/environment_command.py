@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from mlops.say import on_stderr
+
 
 @click.command()
 @click.argument("artifact", type=click.Path(path_type=Path, exists=True, file_okay=False))
@@ -17,17 +19,17 @@ import click
     help="Write requirements.txt and conda.yml to this folder.",
 )
 def environment(artifact: Path, out: Path) -> None:
-    """Write the lock with the packages that the model in ARTIFACT needs beyond it.
+    """Write the lock with the packages of the model in ARTIFACT.
 
-    They are resolved together, with hashes; versions of the lock stay as they are. This asks the
-    index of packages. For our image give a folder inside of environment/, of which the build sees
-    the requirements.
+    Those that the model needs beyond the lock are added to it. They are resolved together, with
+    hashes; versions of the lock stay as they are. This asks the index of packages. For our image
+    give a folder inside of environment/, of which the build sees the requirements.
 
     Example: mlops environment artifact --out environment/churn
     """
     from mlops import environment as environments
 
-    requirements, conda = environments.write(artifact, out, click.echo)
+    requirements, conda = environments.write(artifact, out, on_stderr)
     conda_file = Path(os.path.relpath(conda, "endpoints")).as_posix()
     click.echo(f"Wrote {requirements} and {conda}.")
     if Path("environment").resolve() in requirements.resolve().parents:

@@ -9,9 +9,14 @@ import sys
 from contextlib import suppress
 
 from azureml_inference_server_http.amlserver import run
+from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
 from azureml_scoring.termination_log import VARIABLE
+from mlops.exit_status import ExitStatus
+
+NOT_STARTED = (Arbiter.WORKER_BOOT_ERROR, Arbiter.APP_LOAD_ERROR)
+"""gunicorn's exit statuses if no worker can start."""
 
 PIPE_BYTES = 65_536
 """What a pipe holds, and so the most that all sentences may have."""
@@ -26,8 +31,12 @@ def main() -> None:
     master = os.getpid()
     try:
         run()
-    except HaltServer as error:  # gunicorn fails to catch it if several workers end at once
-        raise SystemExit(error.exit_status) from None
+    except HaltServer:  # gunicorn fails to catch it if several workers end at once
+        raise SystemExit(ExitStatus.UNUSABLE) from None
+    except SystemExit as error:  # a worker ends by it, too, and gunicorn reads its status
+        if os.getpid() == master and error.code in NOT_STARTED:
+            raise SystemExit(ExitStatus.UNUSABLE) from None
+        raise
     finally:
         if os.getpid() == master:
             with suppress(BlockingIOError):

@@ -9,6 +9,7 @@ import click
 
 from azureml_scoring.errors import StartupError
 from mlops.column_options import column_options, user_types
+from mlops.say import on_stderr
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 EXISTING = click.Path(path_type=Path, exists=True)
@@ -109,14 +110,14 @@ def package(
     classes: str,
     force: bool,
 ) -> None:
-    """Write the artifact folder of MODEL: a file that joblib, pickle or skops wrote, a booster's
-    own file (.ubj, .json, .txt, .cbm), or an MLflow folder.
+    """Write the artifact folder of MODEL.
 
-    The folder holds the model and a manifest: checksums, versions, the input contract, and golden
-    rows with their answers, which the service checks before it takes requests. MODEL is unpickled
-    here, so package only a model that you trust.
+    MODEL is a file that joblib, pickle or skops wrote, a booster's own file (.ubj, .json, .txt,
+    .cbm), or an MLflow folder. The artifact folder holds the model and a manifest: checksums,
+    versions, the input contract, and golden rows with their answers, which the service checks
+    before it takes requests. MODEL is unpickled here, so package only a model that you trust.
 
-    Example: mlops package model.joblib --sample train.csv --drop target --out artifact
+    Example: mlops package model.pkl --sample train.csv --drop y --out artifact
     """
     from mlops import golden_selection, sample_file
     from mlops.package import package as package_model
@@ -144,7 +145,7 @@ def package(
         requirements=requirements,
         isolated=isolated,
         classes=_class_names(classes),
-        say=click.echo,
+        say=on_stderr,
     )
     skops = manifest.model_file.lower().endswith(".skops")
     _packaged(manifest.model_name, manifest.model_version, out, trust if skops else ())
@@ -159,10 +160,15 @@ def package(
 )
 @click.option("--force", is_flag=True, help="Replace an existing artifact folder.")
 def demo(out: Path, version: str, force: bool) -> None:
-    """Train and package the demo model, a classifier on scikit-learn's diabetes data."""
+    """Train and package the demo model.
+
+    It is a classifier on scikit-learn's diabetes data.
+
+    Example: mlops demo --out artifact
+    """
     from mlops import demo as demos
 
-    manifest = demos.make(out, version=version, force=force, say=click.echo)
+    manifest = demos.make(out, version=version, force=force, say=on_stderr)
     _packaged(manifest.model_name, manifest.model_version, out)
 
 

@@ -15,9 +15,10 @@ from azureml_scoring.client import Client, ScoreError, UnusableAnswer
 from azureml_scoring.client.address import scoring_url
 from azureml_scoring.client.headers import is_header_value
 from azureml_scoring.inputs.feature import Feature
+from mlops.failure import CommandError
 from mlops.plain_text import printable_json
 from mlops.rows_request import RowsRequest
-from mlops.score_refused import sentence
+from mlops.score_refused import sentence, status
 
 WRONG_TYPE = "wrong_type"
 TYPES_ADVICE = (
@@ -70,7 +71,7 @@ def score(
                 known = bool(features) or error.column in by_cell
                 advice = _advice(error, known_type=known) if is_csv else ""
                 said = sentence(error, rows.place)
-                raise click.ClickException(f"{said}{advice}{before}") from None
+                raise CommandError(f"{said}{advice}{before}", status(error)) from None
             for line in lines:
                 click.echo(line)
             printed += rows.count

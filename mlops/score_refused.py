@@ -1,10 +1,11 @@
-"""The sentence for rows without predictions, made of the client's error."""
+"""How a command ends that got no predictions, made of the client's error."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from azureml_scoring.client import ScoreError
+from azureml_scoring.client import AccessDenied, RequestRefused, ScoreError
+from mlops.exit_status import ExitStatus
 from mlops.plain_text import one_line
 
 
@@ -20,3 +21,10 @@ def sentence(error: ScoreError, place: Callable[[int], str | None] = lambda row:
         places.append(f"at {error.pointer or '/'}")
     rest = " ".join(one_line(part) for part in places if part)
     return f"{message} ({rest})" if rest else message
+
+
+def status(error: ScoreError) -> ExitStatus:
+    """Return the exit status: a request that must change is not a server that fails."""
+    if isinstance(error, AccessDenied):
+        return ExitStatus.NOT_SIGNED_IN
+    return ExitStatus.UNUSABLE if isinstance(error, RequestRefused) else ExitStatus.SERVER

@@ -21,6 +21,7 @@ from azureml_scoring.errors import StartupError
 from azureml_scoring.models.files import signature
 from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.files.trusted_signer import HASH_OF_CURVE, is_signing_key
+from mlops import output
 
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 NOT_SIGNED = ["model.sig", ".git", ".gitattributes", ".github", ".gitignore"]
@@ -33,7 +34,7 @@ def sign(
     """Write ``model.sig`` into an artifact folder, and return name -> sha256 of what it signs.
 
     ``chain``: the certificate of the key, then those that lead to its root. Raises StartupError if
-    the folder is not as it was packaged.
+    the folder is not as it was packaged, or its model.sig is a link or no signature.
     """
     sums = signature.checksums(folder)
     Manifest.read(folder, sums)
@@ -49,8 +50,12 @@ def sign(
         "verificationMaterial": _verification_material(key, chain) | {"tlogEntries": []},
         "dsseEnvelope": envelope,
     }
-    (folder / signature.FILE_NAME).write_bytes(orjson.dumps(bundle))
+    output.write(folder / signature.FILE_NAME, orjson.dumps(bundle), _is_signature)
     return sums
+
+
+def _is_signature(head: bytes) -> bool:
+    return b"application/vnd.dev.sigstore.bundle" in head
 
 
 def private_key(file: Path, password: str | None = None) -> EllipticCurvePrivateKey:

@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 from azureml_scoring.errors import StartupError
+from mlops.exit_status import ExitStatus
+from mlops.failure import CommandError
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -27,10 +29,10 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     help="Read the private key's password from this environment variable.",
 )
 def sign(artifact: Path, key: Path, certificates: Path | None, password_env: str | None) -> None:
-    """Sign the folder ARTIFACT, which `mlops package` wrote: write model.sig into it.
+    """Sign the folder ARTIFACT: write model.sig into it.
 
-    Its form is that of OpenSSF's tool model_signing. A service whose SCORING_MODEL_KEY is the
-    public key, or a certificate that vouches for it, loads nothing but what was signed.
+    The form of model.sig is that of OpenSSF's tool model_signing. A service whose SCORING_MODEL_KEY
+    is the public key, or a certificate that vouches for it, loads nothing but what was signed.
 
     Example: mlops sign artifact --key key.pem
     """
@@ -53,13 +55,18 @@ def sign(artifact: Path, key: Path, certificates: Path | None, password_env: str
     help="Trust this public key, or these certificates.",
 )
 def verify(artifact: Path, key: str) -> None:
-    """Verify model.sig in the folder ARTIFACT as the service does with SCORING_MODEL_KEY.
+    """Verify the signature of the folder ARTIFACT.
 
-    Each file must be as it was signed; none may be missing, and none may have been added.
+    It is verified as the service does with SCORING_MODEL_KEY. Each file must be as it was signed;
+    none may be missing, and none may have been added.
 
     Example: mlops verify artifact --key public.pem
     """
     from azureml_scoring.models.files import signature, trusted_signer
 
-    signed = signature.verify(artifact, trusted_signer.read(key))
+    trusted = trusted_signer.read(key)
+    try:
+        signed = signature.verify(artifact, trusted)
+    except StartupError as error:
+        raise CommandError(str(error), ExitStatus.NO) from None
     click.echo(f"{artifact} is as it was signed, {len(signed)} files.")

@@ -12,6 +12,8 @@ import click
 from azureml_scoring.http.openapi.columns import SCALARS, value_schema
 from azureml_scoring.inputs.feature import Feature
 from mlops import extras
+from mlops.exit_status import ExitStatus
+from mlops.failure import CommandError
 
 MAX_LITERALS = 20
 """More categories than that are written as their types."""
@@ -41,8 +43,9 @@ class Column(NamedTuple):
     help="Read the server's key or token from this environment variable.",
 )
 def types(model: str, secret_env: str | None) -> None:
-    """Print a Python module with the type of a row, which the model in a folder takes, or the one
-    that is served at a URL.
+    """Print a Python module with the type of a row.
+
+    It is a row that the model in a folder takes, or the one that is served at a URL.
 
     Example: mlops types http://localhost:5001 > rows.py
     """
@@ -77,8 +80,9 @@ def served(url: str, secret_env: str | None) -> list[Column]:
         from azureml_scoring.client.address import mounts
         from mlops.score import address_of, secret_of
     except ModuleNotFoundError:
-        raise click.ClickException(
-            f"mlops types needs httpx for a URL; run `{extras.command('deploy')}`."
+        raise CommandError(
+            f"mlops types needs httpx for a URL; run `{extras.command('deploy')}`.",
+            ExitStatus.UNUSABLE,
         ) from None
     address, secret = httpx.URL(address_of(url, secret_env)), secret_of(secret_env)
     address = address.copy_with(path=address.path.removesuffix("/score") + "/swagger.json")
@@ -88,9 +92,10 @@ def served(url: str, secret_env: str | None) -> list[Column]:
             answer = client.get(address.copy_set_param("version", "3.1"), headers=headers)
             return columns_in(answer.raise_for_status().json())
     except (httpx.HTTPError, ValueError, LookupError, TypeError, AttributeError):
-        raise click.ClickException(
+        raise CommandError(
             f"{address.copy_with(query=None)} is not the OpenAPI document of this service; check "
-            f"the address, that the server is ready, and the key."
+            f"the address, that the server is ready, and the key.",
+            ExitStatus.SERVER,
         ) from None
 
 

@@ -11,6 +11,7 @@ import click
 from click.testing import CliRunner, Result
 
 from mlops.cli import main
+from mlops.exit_status import ExitStatus
 from still_endpoint import WORKSPACE
 
 COMMANDS: dict[str, dict[str, str]] = {
@@ -30,6 +31,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "drift": {"artifact": "artifact", "files": "rows.csv"},
     "environment": {"artifact": "artifact", "out": "out"},
     "example": {"model_dir": "raw"},
+    "help": {"command": "score"},
     "load": {"url": "URL", "model_dir": "artifact", "out": "out"},
     "local-redis": {"parent": "1"},
     "names": {},
@@ -45,6 +47,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "score": {"file": "rows.csv", "url": "URL"},
     "serve": {"model_dir": "artifact"},
+    "show": {"artifact": "artifact"},
     "sign": {"artifact": "artifact", "key": "key.pem"},
     "simulate": {"manifests": "hpa.yml", "load": "load.csv", "out": "out"},
     "slo": {"out": "out", "page": "page.md"},
@@ -97,6 +100,7 @@ def check(result: Result, expected: bool = False) -> None:
     ours."""
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
     assert "Traceback" not in result.output
+    assert result.exit_code in list(ExitStatus)
     if result.exit_code:
         last = result.output.splitlines()[-1]
         assert last == "Aborted!" or (last.startswith("Error: ") and last[-1] in ".)"), (

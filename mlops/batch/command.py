@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 
 from azureml_scoring import settings
 from azureml_scoring.quantities import COUNT, SECONDS, SHARE, WORKERS
+from mlops.exit_status import ExitStatus
 from mlops.quantity_options import QuantityType
 
 if TYPE_CHECKING:
@@ -88,12 +90,13 @@ def batch(
     method: str | None,
     form: Literal["csv", "parquet"],
 ) -> None:
-    """Score files on this machine as a batch endpoint of Azure ML does, by the same script.
+    """Score files as a batch endpoint of Azure ML does.
 
-    MODEL: an artifact, or a folder with a model. INPUTS: files, or folders of files, that end in
-    .csv, .jsonl, .ndjson, .parquet, .arrow or .feather. The predictions of x.csv are
-    x.csv.predictions.csv, and its bad rows x.csv.errors.csv with their places and reasons; each is
-    there once it is whole. A job that was killed goes on where it was when it is started again.
+    It runs on this machine, by the same script. MODEL: an artifact, or a folder with a model.
+    INPUTS: files, or folders of files, that end in .csv, .jsonl, .ndjson, .parquet, .arrow or
+    .feather. The predictions of x.csv are x.csv.predictions.csv, and its bad rows x.csv.errors.csv
+    with their places and reasons; each is there once it is whole. A job that was killed goes on
+    where it was when it is started again.
 
     Example: mlops batch artifact data/ --out scored --method predict_proba
     """
@@ -136,7 +139,8 @@ def batch(
     report = Report.of(files, out, outcome, packaged.answer_baselines if packaged else ())
     input_files.write_report(out, report.to_json())
     click.echo(report)
-    click.get_current_context().exit(int(len(outcome.failed) > error_threshold))
+    too_many = len(outcome.failed) > error_threshold
+    click.get_current_context().exit(ExitStatus.NO if too_many else ExitStatus.DONE)
 
 
 class _Bar:
@@ -150,6 +154,7 @@ class _Bar:
         self.shown: Any = click.progressbar(
             length=max(sum(self._sizes.values()), 1),
             label="Scoring",
+            file=sys.stderr,
             item_show_func=lambda _: self._speed(),
         )
 

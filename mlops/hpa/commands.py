@@ -105,14 +105,14 @@ def simulate(
     picture: str,
     out: Path,
 ) -> None:
-    """Simulate what the autoscaler in MANIFESTS does with a load, and how requests fare.
+    """Simulate what an autoscaler does with a load.
 
     MANIFESTS are files or folders with a HorizontalPodAutoscaler, or KEDA's ScaledObject, and the
     Deployment that it names; - reads standard input, such as kustomize's output. The autoscaler is
     computed as Kubernetes does; the pods are a model (see docs/kubernetes.md). No cluster is
     needed.
 
-    Example: mlops simulate kubernetes/base --load spike --compare maxReplicas=20 --compare cpu=50
+    Example: mlops simulate kubernetes/base --load spike --compare cpu=50
     """
     from mlops.hpa import manifest, results
     from mlops.hpa import picture as pictures

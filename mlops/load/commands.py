@@ -107,13 +107,14 @@ def load(
     deployment: str | None,
     out: Path,
 ) -> None:
-    """Put load on the server at URL: requests arrive at a constant rate, however slow the answers.
+    """Put load on the server at URL, and judge how it answers.
 
-    The exit status is 1 if an objective did not hold in some stage. The report is a page with
-    plots, report.html, next to requests.csv with all requests and figures.json. With --open there
-    is no verdict, but a picture of what the server does beyond its capacity.
+    Requests arrive at a constant rate, however slow the answers. The exit status is 1 if an
+    objective did not hold in some stage. The report is a page with plots, report.html, next to
+    requests.csv with all requests and figures.json. With --open there is no verdict, but a picture
+    of what the server does beyond its capacity.
 
-    Example: mlops load http://localhost:5001 --model-dir artifact --stages 30s@50,60s@200
+    Example: mlops load http://localhost:5001 --model-dir artifact --p95-ms 99
     """
     from azureml_scoring.client.headers import request_headers
     from mlops.load import overload, report, session
@@ -136,10 +137,9 @@ def load(
     )
     if multiples_:
         session.offer_multiples(plan, multiples_, (p95_ms, p99_ms), out)
-    elif not session.hold_objectives(
-        plan, Objectives(p95_ms, p99_ms, errors / 100, availability / 100), out
-    ):
-        context.exit(1)
+        return
+    objectives = Objectives(p95_ms, p99_ms, errors / 100, availability / 100)
+    context.exit(session.hold_objectives(plan, objectives, out))
 
 
 def _rows(model_dir: Path, secret_env: str | None) -> list[list[Any]]:

@@ -15,7 +15,7 @@ from mlops.load.stages import Stage
 class Progress:
     def __init__(self, stages: Sequence[Stage]) -> None:
         self._stages = stages
-        self._is_terminal = sys.stdout.isatty()
+        self._is_terminal = sys.stderr.isatty()
         self._last_second: list[SentRequest] = []
         self._left = sum(stage.requests for stage in stages)
 
@@ -28,12 +28,12 @@ class Progress:
             stage = self._stages[request.stage]
             figures = summary(figures_of(self._last_second))
             line = f"{request.due_s:5.0f} s  {stage}  {figures}  {self._left} to go"
-            click.echo(f"\r\x1b[K{line}", nl=False)
+            click.echo(f"\r\x1b[K{line}", nl=False, err=True)
             self._last_second = [request]
 
     def over(self, requests: Sequence[SentRequest]) -> None:
         if self._is_terminal:
-            click.echo("\r\x1b[K", nl=False)
+            click.echo("\r\x1b[K", nl=False, err=True)
         for place, stage in enumerate(self._stages):
             of_stage = [request for request in requests if request.stage == place]
             if of_stage:

@@ -8,12 +8,14 @@ from pathlib import Path
 import click
 
 from azureml_scoring.client import Client, ScoreError
+from mlops.exit_status import ExitStatus
+from mlops.failure import CommandError
 from mlops.load import overload, report
 from mlops.load.figures import Objectives
 from mlops.load.mix import Mix, RequestKind
 from mlops.load.progress import Progress
 from mlops.load.run import LoadPlan, run
-from mlops.score_refused import sentence
+from mlops.score_refused import sentence, status
 
 
 def try_one(address: str, secret: str | None, deployment: str | None, bodies: Mix) -> None:
@@ -22,7 +24,7 @@ def try_one(address: str, secret: str | None, deployment: str | None, bodies: Mi
         with Client(address, secret, deployment=deployment, attempts=1) as client:
             client.score_body(bodies.body(RequestKind.GOOD))
     except ScoreError as error:
-        raise click.ClickException(sentence(error)) from None
+        raise CommandError(sentence(error), status(error)) from None
 
 
 def offer_multiples(
@@ -38,8 +40,8 @@ def offer_multiples(
     click.echo(overload.write(plan.url, begun, offered, out))
 
 
-def hold_objectives(plan: LoadPlan, objectives: Objectives, out: Path) -> bool:
-    """Run the stages and report on them. Return True if all objectives held."""
+def hold_objectives(plan: LoadPlan, objectives: Objectives, out: Path) -> ExitStatus:
+    """Run the stages and report on them. Return NO unless all objectives held."""
     begun, progress = _now(), Progress(plan.stages)
     load_run = run(plan, progress)
     progress.over(load_run.requests)
@@ -49,7 +51,9 @@ def hold_objectives(plan: LoadPlan, objectives: Objectives, out: Path) -> bool:
         if line:
             click.echo(line)
     click.echo(f"{result.outcome}; {page}")
-    return result.holds
+    if not result.complete:
+        return ExitStatus.INTERRUPTED
+    return ExitStatus.DONE if result.holds else ExitStatus.NO
 
 
 def _now() -> str:

@@ -42,7 +42,7 @@ EXISTING = click.Path(path_type=Path, exists=True)
     "--force", is_flag=True, help="Replace an artifact folder that another command wrote."
 )
 def artifact(model: Path | None, sample: Path | None, version: str, out: Path, force: bool) -> None:
-    """Package the model of scoring.toml under the name that it has there.
+    """Package the model of scoring.toml under its name there.
 
     An artifact folder that this command wrote is replaced. One that you packaged yourself is
     replaced only with --force.
@@ -87,9 +87,10 @@ def _package(words: list[str]) -> None:
 
 @click.command()
 def names() -> None:
-    """Write the names of scoring.toml into endpoints/ and infrastructure/, and sample requests.
+    """Write the names of scoring.toml into the files that need them.
 
-    Only the names change; comments and everything else stay. A sample request is replaced if the
+    They are in endpoints/ and infrastructure/. Only the names change; comments and everything else
+    stay. A sample request is replaced if the
     model in artifact/ refuses it.
 
     Example: mlops names

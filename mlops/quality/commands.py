@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import click
 import orjson
 
+from azureml_scoring.errors import StartupError
 from mlops import extras, output
+from mlops.exit_status import ExitStatus
+from mlops.failure import CommandError
 
 if TYPE_CHECKING:
     from mlops.quality.calibration import Calibration
@@ -69,7 +72,7 @@ def quality(
     TRUTH: a table with request_id, row and truth. Rows of a request count from 0. What `mlops
     score` prints has no request ids: then TRUTH has one line for each prediction.
 
-    Example: mlops quality collected/*.jsonl truth.csv --limit accuracy=0.9 --plot calibration.svg
+    Example: mlops quality collected/*.jsonl truth.csv --limit accuracy=0.9
     """
     from mlops.quality import rows
     from mlops.quality.join import join
@@ -82,7 +85,7 @@ def quality(
     predicted = rows.read(predictions, prediction, block)
     true = rows.read([truth], truth_column, block)
     if block and "block" not in predicted and "block" not in true:
-        raise click.ClickException(f"Neither side has a column {block}; name one of theirs.")
+        raise StartupError(f"Neither side has a column {block}; name one of theirs.")
     joined = join(predicted, true)
     verdict = judge(joined, task, (classes or "").split(",") if classes else ())
     click.echo(orjson.dumps(to_json(verdict)).decode() if as_json else table(verdict))
@@ -107,14 +110,14 @@ def _limits(options: tuple[str, ...]) -> dict[str, float]:
 
 def _draw(plot: Path, curve: Calibration | None) -> None:
     if curve is None:
-        raise click.ClickException(
+        raise StartupError(
             "--plot needs probabilities; collect answers to requests with method predict_proba."
         )
     try:
         from mlops.quality import picture
     except ModuleNotFoundError:
-        raise click.ClickException(
-            f"--plot needs matplotlib; run `{extras.command('deploy')}`."
+        raise CommandError(
+            f"--plot needs matplotlib; run `{extras.command('deploy')}`.", ExitStatus.UNUSABLE
         ) from None
     picture.write(plot, curve)
     click.echo(f"Wrote {plot}", err=True)
@@ -124,11 +127,11 @@ def _hold(verdict: Verdict, limits: dict[str, float]) -> None:
     from mlops.quality.judge import passed
 
     if verdict.quality is None:
-        raise click.ClickException("Nothing was judged; give more rows.")
+        raise CommandError("Nothing was judged; give more rows.", ExitStatus.UNDECIDED)
     figures = verdict.quality.figures
     if unknown := [name for name in limits if name not in figures]:
-        raise click.ClickException(
+        raise click.UsageError(
             f"There is no figure {unknown[0]}; --limit takes one of {', '.join(figures)}."
         )
     if sentences := passed(figures, limits):
-        raise click.ClickException(f"{'; '.join(sentences)}.")
+        raise CommandError(f"{'; '.join(sentences)}.", ExitStatus.NO)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mlops.exit_status import ExitStatus
 from mlops.rollout.journal import Journal, RolloutOutcome
 
 
@@ -18,11 +19,13 @@ from mlops.rollout.journal import Journal, RolloutOutcome
     help="Folder to write logs and reports to.",
 )
 def rehearse(greens: tuple[str, ...], out: Path) -> None:
-    """Rehearse rollouts on this machine. GREENS are good, slow, failing, other, dying, cold,
-    quiet and killed, and by default all.
+    """Rehearse rollouts on this machine.
 
-    Blue and green are real servers behind a small traffic splitter that behaves like Azure's. The
+    GREENS are good, slow, failing, other, dying, cold, quiet and killed, and by default all. Blue
+    and green are real servers behind a small traffic splitter that behaves like Azure's. The
     controller is that of `mlops rollout`. The exit status is 1 if one did not end as it should.
+
+    Example: mlops rehearse good slow
     """
     from mlops.rehearsal.greens import GREENS
     from mlops.rehearsal.local_endpoint import stage
@@ -53,4 +56,4 @@ def rehearse(greens: tuple[str, ...], out: Path) -> None:
             if done.outcome is RolloutOutcome.INTERRUPTED is not GREENS[name].ends:
                 break
     click.echo("\n" + "\n".join(rows))
-    click.get_current_context().exit(wrong)
+    click.get_current_context().exit(ExitStatus.NO if wrong else ExitStatus.DONE)

@@ -13,7 +13,7 @@ from azure.ai.ml import MLClient
 from azure.ai.ml.exceptions import MlException
 from azure.core.exceptions import AzureError
 
-from mlops.endpoint import EndpointError
+from mlops.endpoint import EndpointError, NotSignedIn
 from mlops.rollout import azure_errors
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,9 @@ class PatientCalls:
 
     def _meaning(self, what: str, error: Exception) -> EndpointError:
         message = azure_errors.sentence(what, error, self._role)
-        return NotThere(message) if azure_errors.missing(error) else EndpointError(message)
+        if azure_errors.missing(error):
+            return NotThere(message)
+        return NotSignedIn(message) if azure_errors.signed_out(error) else EndpointError(message)
 
 
 class AzureCalls(PatientCalls):

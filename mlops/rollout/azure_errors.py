@@ -41,11 +41,15 @@ def missing(error: Exception) -> bool:
     return _status(error) == 404
 
 
+def signed_out(error: Exception) -> bool:
+    return isinstance(error, ClientAuthenticationError) or _status(error) == 401
+
+
 def sentence(what: str, error: Exception, role: str = ROLE) -> str:
     """Return the error as one sentence. ``what``: the call, such as "delete deployment blue".
     ``role``: the role that allows it."""
     status, message = _status(error), reason(error)
-    if isinstance(error, ClientAuthenticationError) or status == 401:
+    if signed_out(error):
         message, advice = (
             "nobody is signed in to Azure",
             "run `az login`, or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET",

@@ -9,7 +9,9 @@ import click
 
 from azureml_scoring.quantities import MINUTES
 from mlops import output
-from mlops.endpoint import Endpoint, EndpointError
+from mlops.endpoint import Endpoint
+from mlops.exit_status import ExitStatus
+from mlops.failure import CommandError
 from mlops.quantity_options import QuantityType
 from mlops.rollout import targets
 from mlops.rollout.options import FILE, MODEL_DIR, OUT, in_workspace
@@ -49,10 +51,11 @@ def compare(
     model_dir: Path | None,
     out: Path,
 ) -> None:
-    """Compare two deployments that share the traffic: latency, errors, predictions, with confidence
-    intervals.
+    """Compare two deployments that share the traffic.
 
-    Example: mlops compare diabetes-classifier --old blue --new green --sample validation.csv
+    It compares latency, errors and predictions, with confidence intervals.
+
+    Example: mlops compare churn --old blue --new green --sample validation.csv
     """
     questions = _questions(sample, model_dir)
     endpoint = targets.connector(workspace, endpoint_name, {})()
@@ -70,8 +73,8 @@ def _questions(sample: Path | None, model_dir: Path | None) -> Questions:
 def say_comparison(
     endpoint: Endpoint, old: str, new: str, since: float, questions: Questions, out: Path
 ) -> None:
-    """Print the table and write the picture. Raises EndpointError, also if no predictions could be
-    compared."""
+    """Print the table and write the picture. Raises EndpointError, and CommandError if there is
+    nothing to compare."""
     from mlops.rollout import comparison, comparison_picture
     from mlops.rollout.request_tally import RequestTally
     from mlops.rollout.same_rows import SameRows
@@ -84,8 +87,9 @@ def say_comparison(
         for name in (new, old)
     )
     if not (after.total and before.total):
-        raise EndpointError(
-            f"There are no requests to both {old} and {new} in that time; take more minutes."
+        raise CommandError(
+            f"There are no requests to both {old} and {new} in that time; take more minutes.",
+            ExitStatus.UNDECIDED,
         )
     agreed = None
     if questions.rows:
@@ -101,6 +105,7 @@ def say_comparison(
     for line in comparison.not_compared(agreed, old, new):
         click.echo(line)
     if agreed and not agreed.rows:
-        raise EndpointError(
-            f"No predictions were compared; give rows that {old} and {new} answer by --sample."
+        raise CommandError(
+            f"No predictions were compared; give rows that {old} and {new} answer by --sample.",
+            ExitStatus.UNDECIDED,
         )

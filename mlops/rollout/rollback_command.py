@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from mlops.endpoint import EndpointError
+from mlops.exit_status import ExitStatus
 from mlops.rollout import progress, targets
 from mlops.rollout.checkout import origin
 from mlops.rollout.journal import Journal, RolloutOutcome
@@ -53,11 +54,11 @@ def rollback(
     only_plan: bool,
     out: Path,
 ) -> None:
-    """Give all traffic of ENDPOINT_NAME back to the deployment that had it before the last rollout.
+    """Give all traffic back to the deployment that had it before.
 
-    The endpoint's tags say which that is, so it works from any machine. A rollout that is under way
-    stops. Nothing is deleted. The exit status is 0 if the traffic is back or there is nothing to
-    do.
+    That is, before the last rollout to ENDPOINT_NAME. The endpoint's tags say which that is, so it
+    works from any machine. A rollout that is under way stops. Nothing is deleted. The exit status
+    is 0 if the traffic is back or there is nothing to do.
 
     Example: mlops rollback diabetes-classifier
     """
@@ -80,7 +81,9 @@ def rollback(
         return
     if by:
         back.redeploy(targets.connector(workspace, endpoint_name, {back.to: by})())
-    click.get_current_context().exit(0 if back.run(journal) is RolloutOutcome.ROLLED_BACK else 1)
+    click.get_current_context().exit(
+        ExitStatus.DONE if back.run(journal) is RolloutOutcome.ROLLED_BACK else ExitStatus.NO
+    )
 
 
 def _gone(back: Rollback, redeploy: bool) -> bool:

@@ -10,6 +10,7 @@ import click
 
 from azureml_scoring.quantities import COUNT, MILLISECONDS, MINUTES, SHARE, WHOLE_PERCENT
 from mlops import output
+from mlops.exit_status import ExitStatus
 from mlops.failure import sentence
 from mlops.quantity_options import QuantityType
 from mlops.rollout import progress, region_sequence, regions, targets
@@ -26,14 +27,11 @@ from mlops.rollout.regions import Region, Regions
 from mlops.rollout.rules import Rules
 from mlops.slo import Slo
 
-INCONCLUSIVE_STATUS = 3
-"""Exit status if nothing spoke against the new deployment, and too little for it."""
-
 CHECK = click.Choice([str(check) for check in Check])
 STATUSES = {
-    RolloutOutcome.PROMOTED: 0,
-    RolloutOutcome.HELD: 0,
-    RolloutOutcome.INCONCLUSIVE: INCONCLUSIVE_STATUS,
+    RolloutOutcome.PROMOTED: ExitStatus.DONE,
+    RolloutOutcome.HELD: ExitStatus.DONE,
+    RolloutOutcome.INCONCLUSIVE: ExitStatus.UNDECIDED,
 }
 DEFAULT_SHARES = "10,50,100"
 
@@ -188,15 +186,15 @@ def rollout(
     region_file: Path | None,
     out: Path,
 ) -> None:
-    """Bring the deployment in DEPLOYMENT_FILE into service, step by step, each judged before the
-    next.
+    """Bring a new deployment into service, step by step.
 
-    It is deployed without traffic, asked its golden rows, gets mirrored requests, then rising
-    shares. It must keep the SLO, be no slower, fail no more often and predict the same as the
-    deployment that it replaces. After a breach, a timeout or an interrupt all traffic goes back,
-    and the reason is printed. The exit status is 0 only if all went well, and 3 if too few requests
-    came to judge by. Run again after that or an interrupt, it goes on where it stopped. If a check
-    has no rows to ask, the rollout does not begin, unless you waive the check by --without.
+    Each step is judged before the next. The deployment in DEPLOYMENT_FILE is deployed without
+    traffic, asked its golden rows, gets mirrored requests, then rising shares. It must keep the
+    SLO, be no slower, fail no more often and predict the same as the deployment that it replaces.
+    After a breach, a timeout or an interrupt all traffic goes back, and the reason is printed. The
+    exit status is 0 only if all went well, and 3 if too few requests came to judge by. Run again
+    after that or an interrupt, it goes on where it stopped. If a check has no rows to ask, the
+    rollout does not begin, unless you waive the check by --without.
 
     Example: mlops rollout endpoints/green-deployment.yml --sample validation.csv
     """
@@ -240,14 +238,14 @@ def rollout(
     rules = Rules(slo, requests=requests, agreement=agreement).paced(60 * step_minutes)
     if regional:
         outcome = _roll_out_regions(regional, prepared, plan, rules, out)
-        click.get_current_context().exit(STATUSES.get(outcome, 1))
+        click.get_current_context().exit(STATUSES.get(outcome, ExitStatus.NO))
     assert workspace  # noqa: S101
     if only_power:
         connect = targets.connector(workspace, document["endpoint_name"], {})
         say_power(connect(), plan, rules)
         return
     outcome = _roll_out(workspace, prepared, plan, rules, journals[0])
-    click.get_current_context().exit(STATUSES.get(outcome, 1))
+    click.get_current_context().exit(STATUSES.get(outcome, ExitStatus.NO))
 
 
 def _roll_out_regions(

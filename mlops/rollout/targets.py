@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models.files import bounded_yaml, mlflow_folder
 from azureml_scoring.models.files.manifest import FILE_NAME, Manifest
@@ -72,22 +73,20 @@ def models(workspace: Workspace, endpoint: str) -> Models:
 
 
 def described(file: Path) -> dict[str, Any]:
-    """Read the file of a managed deployment. Raises EndpointError if it is another file, or lacks
+    """Read the file of a managed deployment. Raises StartupError if it is another file, or lacks
     its names."""
     try:
         document = bounded_yaml.load(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise EndpointError(
+        raise StartupError(
             f"{file} can't be read ({type(error).__name__}); `mlops check {file}` says more."
         ) from None
     if not isinstance(document, dict) or not all(
         isinstance(document.get(k), str) for k in ("name", "endpoint_name")
     ):
-        raise EndpointError(
-            f"{file} is not a deployment; it must have a name and an endpoint_name."
-        )
+        raise StartupError(f"{file} is not a deployment; it must have a name and an endpoint_name.")
     if document.get("type") == "kubernetes":
-        raise EndpointError(
+        raise StartupError(
             f"{file} deploys to Kubernetes, where no traffic is logged or mirrored, so a rollout "
             "can't be judged; deploy it and direct the traffic by "
             "`az ml online-endpoint update --traffic`."

@@ -11,7 +11,9 @@ from azureml_scoring import settings
 from azureml_scoring.errors import StartupError
 from azureml_scoring.quantities import PER_SECOND, SECONDS
 from mlops import output
+from mlops.exit_status import ExitStatus
 from mlops.quantity_options import QuantityType
+from mlops.say import on_stderr
 
 MAX_PROCESSORS = 2
 
@@ -43,11 +45,13 @@ MAX_PROCESSORS = 2
     help="File to write the table into, between its marks.",
 )
 def slo(rate: float, phase_s: float, out: Path, page: Path | None) -> None:
-    """Test the demo model against its objectives on this machine, for minutes and with faults.
+    """Test the demo model against its objectives, with faults.
 
-    Two instances with two workers each share a real Redis and two processors. Redis is frozen, a
-    worker is killed, an instance is stopped and started again. The exit status is 1 if an objective
-    did not hold, a request was lost or the memory grew.
+    It takes minutes on this machine. Two instances with two workers each share a real Redis and two
+    processors. Redis is frozen, a worker is killed, an instance is stopped and started again. The
+    exit status is 1 if an objective did not hold, a request was lost or the memory grew.
+
+    Example: mlops slo --rate 150 --out build/slo
     """
     from mlops import demo, example
     from mlops.load import report
@@ -70,7 +74,7 @@ def slo(rate: float, phase_s: float, out: Path, page: Path | None) -> None:
     out.mkdir(parents=True, exist_ok=True)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:MAX_PROCESSORS])
     artifact = out / "artifact"
-    demo.make(artifact, version="v1.0.0", force=True, say=click.echo)
+    demo.make(artifact, version="v1.0.0", force=True, say=on_stderr)
     rows = example.rows(settings.load(os.environ | {"AZUREML_MODEL_DIR": str(artifact)}))
     progress = Progress([Stage(phase_s, rate)] * len(PHASES))
     soaked = soak(artifact, rows, out, rate=rate, phase_s=phase_s, follow=progress)
@@ -82,4 +86,4 @@ def slo(rate: float, phase_s: float, out: Path, page: Path | None) -> None:
     report.write(soaked.result, out)
     if page:
         write(text, page)
-    click.get_current_context().exit(bool(soaked.problems))
+    click.get_current_context().exit(ExitStatus.NO if soaked.problems else ExitStatus.DONE)

@@ -20,6 +20,7 @@ import support
 import template
 from blackbox.server import HTTP, PATIENCE, REPOSITORY, Server, needs, until
 from examples import few_of
+from mlops.exit_status import ExitStatus
 from template import Started
 
 pytestmark = pytest.mark.any_worker
@@ -230,7 +231,7 @@ def test_a_module_of_ones_own_is_found_beside_score(tmp_path: Path, project: Pat
 @pytest.mark.parametrize("workers", few_of([1, 3], [1]))
 def test_a_start_that_fails_ends_with_the_one_sentence(tmp_path: Path, steady: Path, workers: int):
     """The sentence comes last and once, whatever the number of workers, without a traceback; the
-    exit status is not zero."""
+    exit status says that the model can't be used."""
     file = tmp_path / "my model" / "churn.pkl"
     file.parent.mkdir()
     file.write_bytes((steady / "model.joblib").read_bytes()[:-20])
@@ -238,6 +239,7 @@ def test_a_start_that_fails_ends_with_the_one_sentence(tmp_path: Path, steady: P
         until(lambda: served.process.poll() is not None, "make ends")
         assert served.process.returncode > 0
         *server, empty, sentence, makes_own = served.output.read_text().splitlines()
+    assert makes_own.endswith(f"Error {int(ExitStatus.UNUSABLE)}")
     assert sentence.startswith(
         "Error: churn.pkl is damaged or incomplete, or no model that can be loaded ("
     )

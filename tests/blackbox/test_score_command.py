@@ -17,6 +17,7 @@ from arm.https import DROP, HttpsServer, Reply
 from arm.scoring import as_azure_answers
 from blackbox.managed import KEY, managed, managed_env
 from blackbox.server import PATIENCE, Server
+from mlops.exit_status import ExitStatus
 from template import run
 
 pytestmark = pytest.mark.any_worker
@@ -99,7 +100,7 @@ def test_the_models_error_comes_through_the_424(managed: HttpsServer, rows: Path
     lines[250] = lines[250].replace(lines[250].split(",")[0], "", 1)
     rows.write_text("\n".join(lines))
     done = score("--url", managed.url, "--key-env", "KEY", rows, env=managed_env(tmp_path))
-    assert (done.returncode, len(done.stdout.splitlines())) == (1, 200)
+    assert (done.returncode, len(done.stdout.splitlines())) == (ExitStatus.UNUSABLE, 200)
     message = done.stderr
     assert "(422 missing_value in row 250, line 251 of the file)" in message
     assert message.count("\n") == 1
@@ -141,7 +142,7 @@ def test_the_odd_row_of_a_table_is_named(server: Server, tmp_path: Path, odd: st
         assert message.startswith(f"Error: Feature age {wrong}"), message
         assert f"in {place})" in message
         assert "The predictions of rows 1 to 100 are printed." in message
-        assert message.count("\n") == done.returncode == 1
+        assert (done.returncode, message.count("\n")) == (ExitStatus.UNUSABLE, 1)
 
 
 def test_words_for_nothing_are_missing_where_the_server_takes_numbers(
@@ -157,20 +158,20 @@ def test_words_for_nothing_are_missing_where_the_server_takes_numbers(
 
 
 @pytest.mark.parametrize(
-    "reply",
+    ("reply", "status"),
     [
-        Reply(413, {"error": "Too large.", "code": "payload_too_large"}),
-        Reply(503, None, {"Retry-After": "99"}),
-        DROP,
+        (Reply(413, {"error": "Too large.", "code": "payload_too_large"}), ExitStatus.UNUSABLE),
+        (Reply(503, None, {"Retry-After": "99"}), ExitStatus.SERVER),
+        (DROP, ExitStatus.SERVER),
     ],
 )
 def test_finished_work_is_kept_when_the_server_fails(
-    managed: HttpsServer, rows: Path, tmp_path: Path, reply: Reply
+    managed: HttpsServer, rows: Path, tmp_path: Path, reply: Reply, status: ExitStatus
 ):
     """Predictions are kept whatever the server answers in the middle, or if it answers nothing."""
     managed.fail(2, reply, "POST", "/score", after=2)  # a lost answer is asked for twice
     done = score("--url", managed.url, "--key-env", "KEY", rows, env=managed_env(tmp_path))
-    assert (done.returncode, len(done.stdout.splitlines())) == (1, 200)
+    assert (done.returncode, len(done.stdout.splitlines())) == (status, 200)
     assert "The predictions of rows 1 to 200 are printed." in done.stderr
     assert done.stderr.count("\n") == 1
 
@@ -214,7 +215,7 @@ def test_a_wrong_key_is_told(managed: HttpsServer, rows: Path, tmp_path: Path):
         rows,
         env=managed_env(tmp_path) | {"KEY": "other-key"},
     )
-    assert done.returncode == 1
+    assert done.returncode == ExitStatus.NOT_SIGNED_IN
     assert "check the key or the token" in done.stderr
     assert "other-key" not in done.stderr
 
@@ -244,5 +245,5 @@ def test_files_that_can_not_be_sent_are_told(tmp_path: Path):
     assert score("--url", "http://localhost", tmp_path / "none.csv").returncode == 2
     (tmp_path / "rows.txt").write_text("x")
     done = score("--url", "http://localhost", tmp_path / "rows.txt")
-    assert done.returncode == 1
+    assert done.returncode == ExitStatus.UNUSABLE
     assert ".jsonl" in done.stderr

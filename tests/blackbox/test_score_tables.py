@@ -16,6 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 import support
 from blackbox.server import BARE, Server, serving
+from mlops.exit_status import ExitStatus
 from template import run
 
 pytestmark = pytest.mark.any_worker
@@ -72,7 +73,7 @@ def test_the_contract_reads_what_cells_alone_do_not_tell(
     rows.to_csv(folder / "west.csv", index=False)
     asked = ("score", "--url", server.url, folder / "west.csv")
     done = mlops(*asked)
-    assert done.returncode == 1
+    assert done.returncode == ExitStatus.UNUSABLE
     assert "Feature postcode must be text" in done.stderr
     assert (
         "name the model's folder with --model-dir, or the column's type with --text" in done.stderr
@@ -94,7 +95,7 @@ def test_a_model_that_is_not_packaged_protects_its_texts(
     with serving(raw, tmp_path, **BARE) as server:
         asked = ("score", "--url", server.url, folder / "rows.csv")
         refused = mlops(*asked)
-        assert (refused.returncode, refused.stdout) == (1, "")
+        assert (refused.returncode, refused.stdout) == (ExitStatus.UNUSABLE, "")
         assert "Feature grade must be text" in refused.stderr
         done = mlops(*asked, "--model-dir", raw)
         assert [json.loads(line) for line in done.stdout.splitlines()] == expected
@@ -107,7 +108,7 @@ def test_a_folder_that_tells_nothing_of_its_model_is_told(folder: Path, tmp_path
     done = mlops(
         "score", "--url", "http://localhost:1", folder / "rows.csv", "--model-dir", tmp_path
     )
-    assert done.returncode == 1
+    assert done.returncode == ExitStatus.UNUSABLE
     assert "does not say which features its model takes; package the model" in done.stderr
 
 

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from deploy.checkout import BLUE, ENDPOINT, FILES, GONE, REPOSITORY, Checkout, check, command
 from mlops.cli import main
+from mlops.exit_status import ExitStatus
 
 
 def test_what_we_ship_is_right(checkout: Checkout):
@@ -23,6 +24,7 @@ def test_a_checkout_without_a_model_is_told_how_to_make_one(checkout: Checkout):
     (checkout.root / "artifact").rename(checkout.root / "elsewhere")
     result = command(checkout.endpoints)
     assert (result.exit_code, result.output.count("\n")) == (1, 2)
+    assert result.stdout.startswith(str(checkout.endpoints))  # where a pipe reads it
     assert re.search(
         r"model\.yml:\d+: path is .*, where there is no model; run `make artifact`", result.output
     )
@@ -110,7 +112,7 @@ def test_without_azure_ai_ml_it_says_what_to_install(checkout: Checkout):
     done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=REPOSITORY)
     install = f"{sys.executable} -m pip install -e '.[deploy]'"
     message = f"Error: azure-ai-ml is not installed; run `{install}`.\n"
-    assert (done.returncode, done.stderr) == (1, message)
+    assert (done.returncode, done.stderr) == (ExitStatus.UNUSABLE, message)
 
 
 def test_nothing_but_the_problems_is_printed(checkout: Checkout):
@@ -138,14 +140,15 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.
     """So is the default folder if it does not exist."""
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(main, ["check"])
-    assert (done.exit_code, "There is no endpoints here; name" in done.output) == (1, True), (
-        done.output
-    )
+    assert (done.exit_code, "There is no endpoints here; name" in done.output) == (
+        ExitStatus.UNUSABLE,
+        True,
+    ), done.output
 
 
 def test_an_empty_folder_is_no_success(tmp_path: Path):
     """A wrong path in a pipeline does not look like a passed check."""
-    assert command(tmp_path).exit_code == 1
+    assert command(tmp_path).exit_code == ExitStatus.UNUSABLE
     assert "holds no YAML file; name a folder or files that do." in command(tmp_path).output
 
 

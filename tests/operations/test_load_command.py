@@ -16,6 +16,7 @@ from blackbox.managed import KEY, managed, managed_env
 from blackbox.server import ONE_WORKER, PATIENCE, REPOSITORY, Server, serving, until
 from blackbox.test_metrics import scraped
 from mlops.cli import main
+from mlops.exit_status import ExitStatus
 from mlops.load import overload
 from mlops.load.mix import RequestKind
 from template import COMMAND, Forked
@@ -149,7 +150,7 @@ def test_ctrl_c_leaves_a_report_of_what_was(server: Server, demo_model: Path, tm
     (generator,) = psutil.Process(process.pid).children()
     process.send_signal(signal.SIGINT)
     output = ended(process)
-    assert process.returncode == 1
+    assert process.returncode == ExitStatus.INTERRUPTED
     assert f"stopped early; {tmp_path / 'report.html'}\n" in output
     assert not generator.is_running()
 
@@ -162,7 +163,7 @@ def test_ctrl_c_before_any_answer_is_no_error_of_the_generator(
     until(lambda: psutil.Process(process.pid).children(), "it is under way")
     process.send_signal(signal.SIGINT)
     assert ended(process).strip() == "Aborted!"
-    assert process.returncode == 1
+    assert process.returncode == ExitStatus.INTERRUPTED
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 import support
 from blackbox.server import PATIENCE, until
 from mlops.cli import main
+from mlops.exit_status import ExitStatus
 from mlops.load.figures import Objectives
 from mlops.load.mix import RequestKind
 from mlops.load.report import Result
@@ -146,5 +147,5 @@ def test_what_can_not_be_written_is_told_before_the_minutes(
     done = CliRunner().invoke(
         main, ["slo", "--write", str(tmp_path / "page.md"), "--out", str(tmp_path / out)]
     )
-    assert (done.exit_code, said in done.output) == (1, True), done.output
+    assert (done.exit_code, said in done.output) == (ExitStatus.UNUSABLE, True), done.output
     assert (tmp_path / "page.md").read_text() == page

@@ -1,4 +1,5 @@
 import json
+import os
 import shlex
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 
 import support
 from mlops.cli import main
+from mlops.exit_status import ExitStatus
 
 
 def run(*arguments: object) -> Result:
@@ -113,9 +115,13 @@ def test_mistakes_are_one_sentence_and_a_non_zero_exit(
 
 
 def test_demo_makes_the_demo_model(tmp_path: Path):
-    """The demo is diabetes-classifier, with ten features and two classes."""
+    """The demo is diabetes-classifier, with ten features and two classes. Its progress is no data,
+    so whoever reads the first line only does not stop it."""
     result = run("demo", "--out", tmp_path / "demo")
     assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("Packaged diabetes-classifier ")
+    assert result.stdout.count("\n") == 1
+    assert "Training on" in result.stderr
     manifest = json.loads((tmp_path / "demo" / "manifest.json").read_text())
     assert manifest["model_name"] == "diabetes-classifier"
     assert [f["name"] for f in manifest["contract"]["features"]] == support.NAMES
@@ -138,19 +144,52 @@ def test_serve_names_a_port_that_is_taken(demo_model: Path):
     """The port is checked before anything starts."""
     with socket.create_server(("0.0.0.0", 0)) as taken:
         result = run("serve", "--model-dir", demo_model, "--port", taken.getsockname()[1])
-    assert result.exit_code == 1
+    assert result.exit_code == ExitStatus.UNUSABLE
     assert "can't be used (Address already in use); choose another one." in result.output
 
 
 def test_serve_reports_a_wrong_folder_before_the_server_starts(tmp_path: Path):
     """Only the sentence is printed, without the server's lines."""
     result = run("serve", "--model-dir", tmp_path, "--port", support.free_port())
-    assert result.exit_code == 1
+    assert result.exit_code == ExitStatus.UNUSABLE
     assert f"No model in {tmp_path}" in result.output
 
 
 def test_a_place_that_can_not_be_written_is_named(tmp_path: Path):
     """The error names the place and prints no traceback."""
     result = run("demo", "--out", "/proc/nowhere/artifact")
-    assert result.exit_code == 1
+    assert result.exit_code == ExitStatus.UNUSABLE
     assert "choose another place" in result.output
+
+
+def unread() -> int:
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+OUTPUTS = {
+    "a closed pipe": (unread, ExitStatus.PIPE_CLOSED, ""),
+    "a full disk": (
+        lambda: os.open("/dev/full", os.O_WRONLY),
+        ExitStatus.UNUSABLE,
+        "Error: No space left on device; choose another place.\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OUTPUTS)
+@pytest.mark.parametrize("words", [("--version",), ("help", "verify")])
+def test_an_output_that_takes_nothing_has_its_status(kind: str, words: tuple[str, ...]):
+    """Without a traceback, also at the end of the process."""
+    opened, status, message = OUTPUTS[kind]
+    output = opened()
+    done = subprocess.run(
+        [sys.executable, "-m", "mlops", *words],
+        stdout=output,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(output)
+    assert (done.returncode, done.stderr) == (status, message)

@@ -13,6 +13,7 @@ from azureml_scoring.models.files.manifest import Manifest
 from mlops import drift_picture
 from mlops.cli import main
 from mlops.drift import FeatureDrift
+from mlops.exit_status import ExitStatus
 
 
 def sample() -> pd.DataFrame:
@@ -60,7 +61,7 @@ def test_what_has_moved_stands_first(artifact: Path, tmp_path: Path):
     assert "of the rows and is" in first
     assert result.output.count("stable") == 9
     assert "bmi has drifted by more than 0.25" in result.output
-    assert result.exit_code == 1
+    assert result.exit_code == ExitStatus.NO
     assert plot.read_text().startswith("<?xml")
 
 
@@ -73,7 +74,9 @@ def test_too_few_rows_are_not_judged(artifact: Path, tmp_path: Path):
     assert "drifted" not in result.output
     assert result.output.count("too few rows") == 10
     assert "400 rows are too few to judge by; give 500 or more" in result.output
-    assert run("drift", artifact, tmp_path / "few.csv", "--limit", 0.25).exit_code == 1
+    assert run("drift", artifact, tmp_path / "few.csv", "--limit", 0.25).exit_code == (
+        ExitStatus.UNDECIDED
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,7 +96,7 @@ def test_mistakes_are_one_sentence(
     """The sentence says what to give instead."""
     (tmp_path / name).write_text(content)
     result = run("drift", artifact, tmp_path / name)
-    assert result.exit_code == 1
+    assert result.exit_code == ExitStatus.UNUSABLE
     assert message in result.output
     assert "Traceback" not in result.output
 
@@ -111,7 +114,7 @@ def test_a_folder_that_is_no_artifact_is_told(artifact: Path, tmp_path: Path):
     """A manifest that is not there is not damaged."""
     for place in (tmp_path, artifact.parent / "churn.joblib"):
         result = run("drift", place, artifact.parent / "train.csv")
-        assert result.exit_code == 1
+        assert result.exit_code == ExitStatus.UNUSABLE
         assert f"There is no {place / 'manifest.json'}; name a folder" in result.output
 
 
@@ -137,7 +140,7 @@ def test_a_column_of_another_type_is_named(
     )
     files = [tmp_path / "good.csv", tmp_path / "d.parquet"]
     result = run("drift", artifact, *(files if place else files[::-1]))
-    assert result.exit_code == 1, result.output
+    assert result.exit_code == ExitStatus.UNUSABLE, result.output
     assert (
         result.output
         == f"Error: Row 1 of {tmp_path / 'd.parquet'}: age must be a number; correct the file.\n"
@@ -165,7 +168,7 @@ def test_columns_that_any_of_the_files_lacks_are_named(artifact: Path, tmp_path:
         [tmp_path / name, artifact.parent / "train.csv"],
     ):
         result = run("drift", artifact, *files)
-        assert result.exit_code == 1
+        assert result.exit_code == ExitStatus.UNUSABLE
         assert (
             f"{tmp_path / name} lacks the columns sex, bp, s1, s2, s3, s4, s5, s6" in result.output
         )

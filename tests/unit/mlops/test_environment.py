@@ -11,6 +11,7 @@ import pytest
 import support
 from azureml_scoring.models.files.manifest import Manifest
 from mlops import environment
+from mlops.exit_status import ExitStatus
 from mlops.requirements import LOCK
 from package_command import run
 from places import REPOSITORY
@@ -125,7 +126,7 @@ def test_what_can_not_be_resolved_is_said_and_nothing_written(
     """Without an index, and where versions exclude each other."""
     Uv(monkeypatch, 1, stderr)
     done = run("environment", artifact, "--out", tmp_path / "out")
-    assert (done.exit_code, sentence in done.output) == (1, True), done.output
+    assert (done.exit_code, sentence in done.output) == (ExitStatus.UNUSABLE, True), done.output
     assert not (tmp_path / "out").exists()
 
 

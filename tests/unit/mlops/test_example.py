@@ -25,6 +25,7 @@ from azureml_scoring.errors import StartupError
 from azureml_scoring.models.loading import load
 from mlops.cli import main
 from mlops.example import example
+from mlops.exit_status import ExitStatus
 from mlops.serve import announce
 
 SHOWN = {"a table", "times", "three dimensions"}
@@ -77,10 +78,10 @@ def test_a_request_that_is_not_answered_is_not_shown(tmp_path: Path):
 
 
 def test_the_sentence_says_why_and_what_to_do(tmp_path: Path):
-    """The command prints it and exits with 1."""
+    """The command prints it and exits with 4."""
     folder = support.dump(lengths(float("nan")), tmp_path).parent
     done = CliRunner().invoke(main, ["example", str(folder)])
-    assert done.exit_code == 1
+    assert done.exit_code == ExitStatus.UNUSABLE
     assert done.output == (
         "Error: No request is known that this model answers (500: The model predicted NaN or "
         "infinity, which JSON "

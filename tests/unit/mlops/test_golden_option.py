@@ -11,6 +11,7 @@ from azureml_scoring.errors import StartupError
 from azureml_scoring.models.files.manifest import Manifest
 from mlops import sample as samples
 from mlops.cli import main
+from mlops.exit_status import ExitStatus
 
 
 def run(folder: Path, *options: object) -> Result:
@@ -75,7 +76,7 @@ def test_a_file_that_does_not_do_is_one_sentence(rows: str | None, message: str,
     if rows:
         (tmp_path / "golden.csv").write_text(rows)
     result = run(tmp_path, "--golden-rows", tmp_path / "golden.csv")
-    assert (result.exit_code, "Traceback" in result.output) == (1, False)
+    assert (result.exit_code, "Traceback" in result.output) == (ExitStatus.UNUSABLE, False)
     assert message in " ".join(result.output.split())
     assert not (tmp_path / "out").exists()
 

@@ -13,6 +13,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 
 import support
 from azureml_scoring.models.files.manifest import Manifest
+from mlops.exit_status import ExitStatus
 from package_command import dtypes, package, run
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
@@ -156,14 +157,14 @@ def test_what_the_user_tells_comes_first(tmp_path: Path):
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (["--text", "c"], 1, "--text or --dtype names c, which"),
+        (["--text", "c"], ExitStatus.UNUSABLE, "--text or --dtype names c, which"),
         (
             ["--dtype", "a=date"],
             2,
             "a=date is not COLUMN=DTYPE with one of float64, int64, str, bool, category",
         ),
         (["--dtype", "a"], 2, "a is not COLUMN=DTYPE"),
-        (["--dtype", "a=bool"], 1, "Line 2 of"),
+        (["--dtype", "a=bool"], ExitStatus.UNUSABLE, "Line 2 of"),
     ],
 )
 def test_a_wrong_option_is_told(tmp_path: Path, options: list[str], code: int, message: str):
@@ -189,7 +190,9 @@ def test_a_row_with_a_value_too_many_is_refused_by_its_line(tmp_path: Path):
         ("score", "--url", "http://localhost:1", shifted),
     ):
         result = run(*words)
-        assert (result.exit_code, said in result.output) == (1, True), result.output
+        assert (result.exit_code, said in result.output) == (ExitStatus.UNUSABLE, True), (
+            result.output
+        )
 
 
 def test_columns_without_names_can_be_dropped_and_told(tmp_path: Path):

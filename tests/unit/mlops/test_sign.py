@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from azureml_scoring.models.files import signature, trusted_signer
 from mlops import artifact_folder
+from mlops.exit_status import ExitStatus
 from mlops.sign import sign
 from package_command import run
 from places import DATA, REPOSITORY
@@ -49,15 +50,29 @@ def test_what_is_signed_is_verified(copy: Path, tmp_path: Path, curve: type[ec.E
         assert result.output == f"{copy} is as it was signed, {count} files.\n"
     (copy / "model.joblib").write_bytes(b"x")
     result = run("verify", copy, "--key", tmp_path / "public.pem")
-    assert result.exit_code == 1
+    assert result.exit_code == ExitStatus.NO
     assert "'model.joblib' is not the file that was signed" in result.output
+
+
+def test_a_link_in_place_of_the_signature_is_not_written_through(copy: Path, key: Path):
+    """Nor is a file replaced that is no signature; an older signature is."""
+    place, mine = copy / "model.sig", copy.parent / "mine"
+    mine.write_text("mine")
+    place.symlink_to(mine)
+    assert run("sign", copy, "--key", key).exit_code == ExitStatus.UNUSABLE
+    place.unlink()
+    place.write_text("mine")
+    assert run("sign", copy, "--key", key).exit_code == ExitStatus.UNUSABLE
+    assert (mine.read_text(), place.read_text()) == ("mine", "mine")
+    place.unlink()
+    assert [run("sign", copy, "--key", key).exit_code for _ in range(2)] == [0, 0]
 
 
 def test_an_artifact_that_was_changed_is_not_signed(copy: Path, key: Path):
     """A signature vouches for what was packaged, not for what lies there now."""
     (copy / "model.joblib").write_bytes(b"x")
     result = run("sign", copy, "--key", key)
-    assert result.exit_code == 1
+    assert result.exit_code == ExitStatus.UNUSABLE
     assert "package the model again" in result.output
     assert not (copy / "model.sig").exists()
 

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 import support
 from mlops.batch import run
 from mlops.cli import main
+from mlops.exit_status import ExitStatus
 from places import REPOSITORY
 
 HEADER = ",".join(support.NAMES)
@@ -88,7 +89,7 @@ def test_bad_rows_are_counted_and_a_bad_file_fails_the_job(tmp_path: Path, demo_
     (files / "other.csv").write_text("c,d\n1,2\n")
     command = ["batch", str(demo_model), str(files), "--out", str(out), "--processes", "1"]
     done = CliRunner().invoke(main, command)
-    assert done.exit_code == 1, done.output
+    assert done.exit_code == ExitStatus.NO, done.output
     report = orjson.loads((out / "report.json").read_bytes())
     assert (report["rows"], report["bad_rows"]) == (601, {"wrong_type": 1})
     assert "Columns are missing" in report["failed_files"]["other.csv"]
@@ -102,7 +103,8 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path, demo_model: Pat
     (tmp_path / "x.csv").write_text(f"{HEADER}\n{LINE}\n")
     command = ["batch", str(demo_model), str(tmp_path / "x.csv"), "--out", str(tmp_path)]
     done = CliRunner().invoke(main, command)
-    assert (done.exit_code, "holds files that are not of a batch job" in done.output) == (1, True)
+    assert done.exit_code == ExitStatus.UNUSABLE
+    assert "holds files that are not of a batch job" in done.output
 
 
 DOCS = (REPOSITORY / "docs" / "batch.md").read_text()

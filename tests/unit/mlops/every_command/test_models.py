@@ -19,6 +19,7 @@ import support
 from azureml_scoring.models.files.manifest import Manifest
 from commands import COMMANDS, call, check
 from mlops.cli import main
+from mlops.exit_status import ExitStatus
 
 STEPS = [
     "its repr",
@@ -56,7 +57,7 @@ def test_a_model_that_fails_at_any_step_is_packaged_or_one_sentence(
     result = call("package", good, {"model": file, "out": tmp_path / "out"})
     packaged_or_refused(result, tmp_path / "out")
     if step == "unpickling":
-        assert result.exit_code == 1
+        assert result.exit_code == ExitStatus.UNUSABLE
 
 
 @pytest.mark.parametrize("how", RAISED)
@@ -125,4 +126,4 @@ def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch):
     )
     assert "Traceback" in debug.output
     assert debug.output.splitlines()[-1] == plain.output.rstrip()
-    assert (plain.exit_code, debug.exit_code) == (1, 1)
+    assert (plain.exit_code, debug.exit_code) == (ExitStatus.UNEXPECTED,) * 2

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from azureml_scoring.errors import StartupError
 from mlops.cli import main
+from mlops.exit_status import ExitStatus
 from mlops.hpa import loads
 from places import REPOSITORY
 
@@ -97,7 +98,7 @@ def test_mistakes_are_one_sentence(name: str, tmp_path: Path):
     """It says what to do, and there is never a traceback."""
     arguments, message = MISTAKES[name]
     done = run(BASE, *arguments, "--out", tmp_path)
-    assert done.exit_code == 1
+    assert done.exit_code == ExitStatus.UNUSABLE
     assert message in done.output
     assert "Traceback" not in done.output
 
@@ -115,7 +116,7 @@ def test_mistakes_are_one_sentence(name: str, tmp_path: Path):
 def test_what_is_no_autoscaler_is_told(manifests: str, message: str):
     """A patch, too: it is half of one."""
     done = run(KUBERNETES / manifests)
-    assert done.exit_code == 1
+    assert done.exit_code == ExitStatus.UNUSABLE
     assert message in done.output
 
 
@@ -142,14 +143,14 @@ def test_a_place_that_can_not_be_written_is_told(tmp_path: Path):
     """The table is printed nevertheless."""
     (tmp_path / "file").write_text("")
     done = run(BASE, "--minutes", 1, "--out", tmp_path / "file" / "out")
-    assert (done.exit_code, "choose another --out" in done.output) == (1, True)
+    assert (done.exit_code, "choose another --out" in done.output) == (ExitStatus.UNUSABLE, True)
 
 
 def test_manifests_that_are_no_text_are_told(tmp_path: Path):
     """This includes a picture."""
     (tmp_path / "picture.yaml").write_bytes(b"\x89PNG\xff")
     done = run(tmp_path / "picture.yaml")
-    assert (done.exit_code, "can't be read as text" in done.output) == (1, True)
+    assert (done.exit_code, "can't be read as text" in done.output) == (ExitStatus.UNUSABLE, True)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ def test_metrics_that_are_not_simulated_are_told(tmp_path: Path, metric: dict[st
     hpa["spec"]["metrics"].append(metric)
     (tmp_path / "hpa.yaml").write_text(yaml.safe_dump(hpa))
     done = run(tmp_path / "hpa.yaml", BASE / "deployment.yaml")
-    assert (done.exit_code, "Only Resource metrics" in done.output) == (1, True)
+    assert (done.exit_code, "Only Resource metrics" in done.output) == (ExitStatus.UNUSABLE, True)
 
 
 def test_half_a_manifest_is_told(tmp_path: Path):
@@ -183,12 +184,16 @@ def test_half_a_manifest_is_told(tmp_path: Path):
         yaml.safe_dump_all([hpa, {"kind": "Deployment", "metadata": None}, deployment])
     )
     done = run(tmp_path / "all.yaml", "--compare", "requests.cpu=1")
-    assert (done.exit_code, "has no resources.requests.cpu" in done.output) == (1, True), (
-        done.output
-    )
+    assert (done.exit_code, "has no resources.requests.cpu" in done.output) == (
+        ExitStatus.UNUSABLE,
+        True,
+    ), done.output
     (tmp_path / "all.yaml").write_text("kind: HorizontalPodAutoscaler\nspec:\n")
     done = run(tmp_path / "all.yaml")
-    assert (done.exit_code, "names nothing to scale" in done.output) == (1, True), done.output
+    assert (done.exit_code, "names nothing to scale" in done.output) == (
+        ExitStatus.UNUSABLE,
+        True,
+    ), done.output
 
 
 @pytest.mark.parametrize("threshold", ["0", "-1", "nan", "many"])
@@ -199,7 +204,9 @@ def test_a_threshold_of_keda_is_above_0(tmp_path: Path, threshold: str):
         keda.replace('threshold: "0.5"', f'threshold: "{threshold}"')
     )
     done = run(tmp_path / "keda.yaml", BASE / "deployment.yaml")
-    assert (done.exit_code, "threshold, above 0" in done.output) == (1, True), done.output
+    assert (done.exit_code, "threshold, above 0" in done.output) == (ExitStatus.UNUSABLE, True), (
+        done.output
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import support
 from azureml_scoring.client.model_status import STATUS_HEADER, model_status
 from mlops.cli import main
+from mlops.exit_status import ExitStatus
 from mlops.load import mix, report, stages
 from mlops.load.figures import Objectives, checks, figures_of
 from mlops.load.mix import Mix, RequestKind, as_it_should
@@ -168,20 +169,20 @@ def test_a_generator_at_its_limit_is_told(tmp_path: Path):
 def test_a_terminal_shows_each_second(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    """It is one line, which the stages' lines replace; elsewhere only those are printed."""
+    """On stderr, in one line, which the stages' lines replace; elsewhere only those are printed."""
     given_ = [
         asked(due_s=second + part / 4, latency_ms=5.0) for second in range(3) for part in range(4)
     ]
     for lives in (True, False):
-        monkeypatch.setattr("sys.stdout.isatty", lambda lives=lives: lives)
+        monkeypatch.setattr("sys.stderr.isatty", lambda lives=lives: lives)
         progress = Progress([Stage(3, 4)])
         for each in given_:
             progress(each)
         progress.over(given_)
-        output = capsys.readouterr().out
-        assert output.endswith("3s@4  12 requests, P50 5.0 P95 5.0 P99 5.0 ms, 0 failed\n")
-        assert output.count("\r\x1b[K") == (3 if lives else 0)
-        assert ("7 to go" in output) is lives
+        output, shown = capsys.readouterr()
+        assert output.strip() == "3s@4  12 requests, P50 5.0 P95 5.0 P99 5.0 ms, 0 failed"
+        assert shown.count("\r\x1b[K") == (3 if lives else 0)
+        assert ("7 to go" in shown) is lives
 
 
 def test_the_report_comes_with_its_figures(tmp_path: Path):
@@ -219,7 +220,7 @@ def test_wrong_use_of_load_is_told(demo_model: Path, words: list[str], said: str
     done = CliRunner().invoke(
         main, ["load", "http://localhost:1", "--model-dir", str(demo_model), *words]
     )
-    assert done.exit_code in (1, 2)
+    assert done.exit_code in (ExitStatus.USAGE, ExitStatus.UNUSABLE)
     assert said in " ".join(done.output.split())
 
 
@@ -236,7 +237,7 @@ def test_no_load_where_one_request_fails(demo_model: Path, tmp_path: Path):
     done = CliRunner().invoke(
         main, ["load", url, "--model-dir", str(demo_model), "--out", str(tmp_path)]
     )
-    assert done.exit_code == 1
+    assert done.exit_code == ExitStatus.SERVER
     assert "can't be reached" in done.output
 
 
@@ -254,5 +255,5 @@ def test_a_model_that_was_not_packaged_is_refused(tmp_path: Path):
             str(tmp_path / "out"),
         ],
     )
-    assert done.exit_code == 1
+    assert done.exit_code == ExitStatus.UNUSABLE
     assert "it measures the cache: package the model" in done.output

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from azureml_scoring.models.files.manifest import Manifest
 from deploy.checkout import REPOSITORY
 from mlops.cli import main
+from mlops.exit_status import ExitStatus
 from mlops.project import project_file
 from own_project import MODEL, NAMES
 
@@ -19,7 +20,7 @@ def run(*words: object) -> Result:
 
 def said(result: Result) -> str:
     """Return the error's sentence."""
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (ExitStatus.UNUSABLE, "")
     (line,) = result.stderr.splitlines()
     return line.removeprefix("Error: ")
 

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mlops.cli import main
+from mlops.exit_status import ExitStatus
 from places import REPOSITORY
 
 
@@ -72,7 +73,7 @@ def test_a_passed_limit_is_the_exit_status(folder: Path):
     held = quality(folder, "--limit", "accuracy=0.7", "--limit", "calibration_error=0.1")
     assert held.exit_code == 0, held.output
     passed = quality(folder, "--limit", "accuracy=0.9", "--limit", "log_loss=0.1")
-    assert passed.exit_code == 1
+    assert passed.exit_code == ExitStatus.NO
     assert "accuracy is 0.7" in passed.output
     assert "log_loss is 0." in passed.output
     unknown = quality(folder, "--limit", "mae=1")
@@ -86,7 +87,9 @@ def test_too_little_is_not_judged(folder: Path):
     result = quality(folder, truth="few.csv")
     assert result.exit_code == 0
     assert "Too little to judge by: give 200 rows or more, in 30 blocks or more" in result.output
-    assert quality(folder, "--limit", "accuracy=0.5", truth="few.csv").exit_code == 1
+    assert quality(folder, "--limit", "accuracy=0.5", truth="few.csv").exit_code == (
+        ExitStatus.UNDECIDED
+    )
     assert "800 rows in 1 independent blocks" in quality(folder, "--block", "x").output
     assert "Neither side has a column y" in quality(folder, "--block", "y").output
 
@@ -103,5 +106,5 @@ def test_a_curve_needs_probabilities(folder: Path, tmp_path: Path):
     (tmp_path / "p.csv").write_text("a\n" + "yes\nno\n" * 100)
     words = ["quality", tmp_path / "p.csv", tmp_path / "p.csv", "--plot", tmp_path / "curve.svg"]
     result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exit_code == 1
+    assert result.exit_code == ExitStatus.UNUSABLE
     assert "--plot needs probabilities" in result.output

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from journal_files import read, written
 from mlops.cli import main
 from mlops.endpoint import State, Traffic, direct
+from mlops.exit_status import ExitStatus
 from mlops.rollout import targets
 from mlops.rollout.claim import EndpointClaim
 from mlops.rollout.guard import recover
@@ -61,7 +62,7 @@ def test_a_line_that_no_rollout_wrote_is_told(
     (tmp_path / "green.yml").write_text(GREEN)
     told = f"Line 2 of {file} is not what a rollout writes; correct it, or move the file away.\n"
     refused = mlops("rollout", tmp_path / "green.yml", *WAIVED, "--out", tmp_path)
-    assert (refused.exit_code, refused.output) == (1, f"Error: {told}")
+    assert (refused.exit_code, refused.output) == (ExitStatus.SERVER, f"Error: {told}")
     assert endpoint.traffic() == Traffic({"blue": 50, "green": 50})
     endpoint.tags = ROLLING.on({})
     done = mlops("rollback", "diabetes", "--out", tmp_path)
@@ -81,7 +82,7 @@ def test_a_journal_that_can_not_be_read_is_told(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "green.yml").write_text(GREEN)
     (tmp_path / "diabetes.jsonl").mkdir()
     refused = mlops("rollout", tmp_path / "green.yml", *WAIVED, "--out", tmp_path)
-    assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
+    assert (refused.exit_code, refused.output.count("\n")) == (ExitStatus.UNUSABLE, 1)
     done = mlops("rollback", "diabetes", "--out", tmp_path)
     for output in (refused.output, done.output):
         assert f"{tmp_path / 'diabetes.jsonl'}" in output

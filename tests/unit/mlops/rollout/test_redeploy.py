@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlops.endpoint import Source, State, Traffic
+from mlops.exit_status import ExitStatus
 from mlops.rollout import targets
 from mlops.rollout.record import RolloutPhase
 from still_endpoint import GREEN, ROLLING, SOURCE, Still, mlops, record
@@ -56,7 +57,7 @@ def emptied(monkeypatch: pytest.MonkeyPatch) -> Emptied:
 def test_where_the_old_one_was_deleted_it_is_told_how_to_bring_it_back(emptied: Emptied):
     """The model's version, the file and its commit."""
     status, told = mlops("rollback", "diabetes")
-    assert status == 1
+    assert status == ExitStatus.SERVER
     assert told == (
         "Error: blue is no longer there. It had azureml:diabetes:6, deployed by "
         "endpoints/blue-deployment.yml at "
@@ -89,7 +90,7 @@ def test_one_that_does_not_get_ready_again_gets_no_traffic(emptied: Emptied):
     Path(SOURCE.file).write_text(GREEN)
     emptied.becomes = State.FAILED
     status, told = mlops("rollback", "diabetes", "--redeploy")
-    assert status == 1
+    assert status == ExitStatus.SERVER
     assert "blue did not get ready" in told
     assert emptied.in_force == Traffic({"green": 100})
     assert record(emptied).phase is RolloutPhase.PROMOTED
@@ -99,7 +100,7 @@ def test_one_that_does_not_get_ready_again_gets_no_traffic(emptied: Emptied):
 def test_without_its_file_here_it_is_told_which_commit_has_it(emptied: Emptied):
     """Nothing is done."""
     status, told = mlops("rollback", "diabetes", "--redeploy")
-    assert status == 1
+    assert status == ExitStatus.SERVER
     assert "is not here; check out commit 0123abcd, or name the file by --file" in told
     assert emptied.deployed == []
 
@@ -111,7 +112,7 @@ def test_one_that_no_rollout_deployed_is_brought_back_by_a_file_that_is_named(
     emptied.tags = replace(ROLLING, phase=RolloutPhase.PROMOTED, source=Source(SOURCE.model)).on({})
     assert "It had azureml:diabetes:6. To bring it back" in mlops("rollback", "diabetes")[1]
     status, told = mlops("rollback", "diabetes", "--redeploy")
-    assert status == 1
+    assert status == ExitStatus.SERVER
     assert "--redeploy --file FILE" in told
     (tmp_path / "blue.yml").write_text(GREEN)
     assert mlops("rollback", "diabetes", "--redeploy", "--file", "blue.yml")[0] == 0
@@ -125,7 +126,7 @@ def test_what_had_no_registered_model_is_brought_back_by_hand(emptied: Emptied):
         ROLLING, phase=RolloutPhase.PROMOTED, source=replace(SOURCE, model="")
     ).on({})
     status, told = mlops("rollback", "diabetes", "--redeploy")
-    assert status == 1
+    assert status == ExitStatus.SERVER
     assert "its model is not on record; deploy it by hand" in told
     assert "mlops rollback diabetes --to blue" in told
     assert emptied.deployed == []

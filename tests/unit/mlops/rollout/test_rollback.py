@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from mlops.cli import main
 from mlops.endpoint import Source, State, Traffic
+from mlops.exit_status import ExitStatus
 from mlops.rollout import controller, targets
 from mlops.rollout.journal import Journal
 from mlops.rollout.record import RolloutPhase, whoever
@@ -195,7 +196,7 @@ def test_traffic_that_somebody_else_directed_stays(
     """Unless a person says where it is to go."""
     endpoint.tags, endpoint.in_force = replace(ROLLING, phase=phase).on({}), Traffic(live)
     status, told = mlops("rollback", "diabetes")
-    assert status == 1
+    assert status == ExitStatus.SERVER
     assert "mlops rollback diabetes --to NAME" in told
     assert endpoint.in_force == Traffic(live)
     assert mlops("rollback", "diabetes", "--to", "blue")[0] == 0
@@ -210,7 +211,7 @@ def test_one_that_is_being_deployed_does_not_get_the_traffic_yet(
         endpoint, "deployments", lambda: {"blue": State.CREATING, "green": State.READY}
     )
     status, told = mlops("rollback", "diabetes")
-    assert status == 1
+    assert status == ExitStatus.SERVER
     assert "blue is being deployed or changed now; call this again when that has ended" in told
     assert endpoint.in_force == Traffic({"blue": 50, "green": 50})
     assert mlops("rollback", "diabetes", "--to", "blue")[0] == 0
@@ -221,7 +222,7 @@ def test_an_old_deployment_that_was_deployed_anew_does_not_get_the_traffic(endpo
     endpoint.tags = replace(ROLLING, phase=RolloutPhase.HELD, source=SOURCE).on({})
     endpoint.made_of = replace(SOURCE, model="azureml:diabetes:8")
     status, told = mlops("rollback", "diabetes")
-    assert status == 1
+    assert status == ExitStatus.SERVER
     assert "blue was deployed anew since it served azureml:diabetes:6" in told
     assert "--to blue" in told
     assert endpoint.in_force == Traffic({"blue": 50, "green": 50})
@@ -231,7 +232,7 @@ def test_a_person_may_name_a_deployment_whatever_the_tags_say(endpoint: Still):
     """This works with unreadable tags too, which are an error without --to."""
     endpoint.tags = {"rollout-run": "x", "team": "risk"}
     status, told = mlops("rollback", "diabetes")
-    assert status == 1
+    assert status == ExitStatus.SERVER
     assert "not what a rollout writes" in told
     assert "--to NAME" in told
     assert endpoint.in_force == Traffic({"blue": 50, "green": 50})

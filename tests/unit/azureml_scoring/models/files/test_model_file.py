@@ -23,6 +23,7 @@ from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
 from azureml_scoring.settings import Settings
 from mlops.cli import main
+from mlops.exit_status import ExitStatus
 from mlops.package import package
 from places import DATA
 
@@ -102,7 +103,7 @@ def test_packaging_asks_for_each_type_and_shows_the_command(
         str(tmp_path / "out"),
     ]
     refused = CliRunner().invoke(main, words)
-    assert refused.exit_code == 1
+    assert refused.exit_code == ExitStatus.UNUSABLE
     assert (
         f"--out {tmp_path / 'out'} --trust functools.partial --trust scripted.leave_note`."
         in refused.output

@@ -11,7 +11,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from arm.https import DROP, Reply
 from arm.resource_manager import AT_ONCE, GROUP, SUBSCRIPTION, WORKSPACE
 from arm.setting import BLUE, ENDPOINT, GREEN, Setting, refusal
-from mlops.endpoint import State, Traffic, direct
+from mlops.endpoint import NotSignedIn, State, Traffic, direct
 
 pytestmark = pytest.mark.slow
 
@@ -92,6 +92,8 @@ class Nobody:
 def test_who_is_not_signed_in_is_told_to(here: Setting):
     """The error names the command to sign in."""
     assert "az login" in refusal(here.another(credential=Nobody()).traffic)
+    with pytest.raises(NotSignedIn):  # which has an exit status of its own
+        here.another(credential=Nobody()).traffic()
     here.server.fail(
         1,
         Reply(401, {"error": {"code": "InvalidAuthenticationToken", "message": "x"}}),

@@ -19,6 +19,7 @@ from arm.rollout import roll_out
 from arm.setting import BLUE, DEPLOYMENT, ENDPOINT, Setting
 from mlops.cli import main
 from mlops.endpoint import EndpointError, Source, State, Status, Traffic, direct
+from mlops.exit_status import ExitStatus
 from mlops.rollout import azure_endpoint, targets
 from mlops.rollout.journal import RolloutOutcome
 from mlops.rollout.record import Record, RolloutPhase
@@ -93,7 +94,7 @@ def test_where_the_old_one_was_deleted_redeploy_brings_back_what_it_was(
     assert roll_out(live)[0] is RolloutOutcome.PROMOTED
     assert record(live).phase is RolloutPhase.PROMOTED
     status, told = roll_back()
-    assert status == 1
+    assert status == ExitStatus.SERVER
     assert "blue is no longer there. It had azureml:diabetes:7, deployed by" in told
     newer = (
         DEPLOYMENT.replace("diabetes:7", "diabetes@latest")

@@ -10,6 +10,7 @@ import pytest
 
 import support
 from mlops.endpoint import EndpointAnswer, Traffic
+from mlops.exit_status import ExitStatus
 from mlops.rollout import compare_command, targets
 from mlops.rollout.guard import Task
 from mlops.rollout.questions import Questions
@@ -47,7 +48,7 @@ def test_a_plan_is_told_and_nothing_done(endpoint: Still, green: Path, tmp_path:
 def test_what_the_traffic_can_prove_is_told_and_nothing_done(endpoint: Still, green: Path):
     """By the last hour's requests; without any it says what to do."""
     status, told = mlops("rollout", green, "--power")
-    assert status == 1
+    assert status == ExitStatus.SERVER
     assert "blue had no requests in the last hour" in told
     block = TrafficBlock(0.0, "blue", 36_000, 36, 0, ((100, 30_000), (150, 5964)))
     endpoint.blocks = lambda _: [block]  # type: ignore[method-assign]
@@ -81,7 +82,7 @@ def test_an_endpoint_that_is_not_ready_for_a_rollout_is_told(
     """The error is one sentence with what to do."""
     endpoint.in_force = Traffic(live)
     status, told = mlops("rollout", green, "--plan")
-    assert status == 1
+    assert status == ExitStatus.SERVER
     assert sentence in told
     assert len(told.splitlines()) == 1
 
@@ -102,7 +103,7 @@ def test_a_rollout_that_has_succeeded_may_be_called_again(
     assert "promoted already" in told
     endpoint.tags = replace(ROLLING, phase=RolloutPhase.PROMOTED, run="another").on({})
     status, told = mlops("rollout", green, *WAIVED, "--out", tmp_path)
-    assert (status, "promoted already" in told) == (1, False)
+    assert (status, "promoted already" in told) == (ExitStatus.SERVER, False)
 
 
 def test_a_rollout_whose_machine_vanished_at_the_end_is_gone_on_with(
@@ -123,7 +124,7 @@ def test_a_file_that_is_no_deployment_is_refused(endpoint: Still, tmp_path: Path
     file = tmp_path / "bad.yml"
     file.write_text(text)
     status, told = mlops("rollout", file)
-    assert status == 1
+    assert status == ExitStatus.UNUSABLE
     assert str(file) in told
 
 
@@ -133,7 +134,7 @@ def test_an_endpoint_on_kubernetes_is_not_rolled_out():
     status, told = mlops(
         "rollout", REPOSITORY / "endpoints" / "kubernetes" / "green-deployment.yml", "--plan"
     )
-    assert status == 1
+    assert status == ExitStatus.UNUSABLE
     assert "az ml online-endpoint update --traffic" in told
 
 
@@ -148,7 +149,7 @@ def test_shares_that_do_not_rise_are_refused(endpoint: Still, green: Path, share
 def test_a_comparison_without_requests_says_so(endpoint: Still):
     """There is nothing to draw."""
     status, told = mlops("compare", "diabetes", "--old", "blue", "--new", "green")
-    assert status == 1
+    assert status == ExitStatus.UNDECIDED
     assert "take more minutes" in told
 
 
@@ -167,7 +168,7 @@ def test_without_azures_clients_it_is_told_how_to_get_them(
     monkeypatch.setitem(sys.modules, "mlops.rollout.azure_endpoint", None)
     monkeypatch.delattr("mlops.rollout.azure_endpoint", raising=False)
     status, told = mlops("rollout", green, *WAIVED)
-    assert status == 1
+    assert status == ExitStatus.UNUSABLE
     assert "-m pip install -e '.[deploy]'" in told
 
 
@@ -175,7 +176,7 @@ def test_an_artifact_without_a_manifest_is_refused(endpoint: Still, green: Path,
     """No rollout starts without golden rows."""
     (tmp_path / "empty").mkdir()
     status, told = mlops("rollout", green, "--artifact", tmp_path / "empty")
-    assert (status, "mlops package" in told) == (1, True)
+    assert (status, "mlops package" in told) == (ExitStatus.UNUSABLE, True)
 
 
 def test_a_sample_is_read_by_the_model_that_is_rolled_out(
@@ -222,6 +223,6 @@ def test_predictions_that_could_not_be_compared_are_told(
     assert (status, "Not compared" in told) == (0, False)
     monkeypatch.setattr(endpoint, "score", lambda *_: EndpointAnswer(422, b"{}", 1.0))
     status, told = mlops(*words, "--sample", tmp_path / "rows.csv")
-    assert status == 1
+    assert status == ExitStatus.UNDECIDED
     assert "Not compared: predictions for 1 of 1 rows, which blue does not answer." in told
     assert told.splitlines()[-1].startswith("Error: No predictions were compared")

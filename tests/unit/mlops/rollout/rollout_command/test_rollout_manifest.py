@@ -6,6 +6,7 @@ import pytest
 
 from deploy.checkout import NAMES
 from mlops.endpoint import EndpointError
+from mlops.exit_status import ExitStatus
 from mlops.rollout import targets
 from mlops.rollout.guard import Task
 from mlops.rollout.questions import Questions
@@ -66,7 +67,7 @@ def test_a_plan_that_would_check_nothing_is_refused(endpoint: Still, green: Path
     green.write_text("name: green\nendpoint_name: diabetes\nmodel: {path: model}\n")
     for env in (NOWHERE, WORKSPACE):
         status, told = mlops("rollout", green, "--plan", env=env)
-        assert status == 1
+        assert status == ExitStatus.SERVER
         assert "1. deploy green" in told
         assert "There is nothing to check golden-rows and predictions by" in told.splitlines()[-1]
 
@@ -79,7 +80,7 @@ def test_a_rollout_that_would_check_nothing_asks_azure_for_nothing_more(
     monkeypatch.setattr(targets, "connector", lambda *_: pytest.fail("nothing is to be connected"))
     (tmp_path / "rows.csv").write_text("a\n1\n")
     status, told = mlops("rollout", green, "--sample", tmp_path / "rows.csv")
-    assert status == 1
+    assert status == ExitStatus.SERVER
     assert told == (
         "Error: There is nothing to check golden-rows by; give the folder that `mlops package` "
         "wrote by --artifact, or "
@@ -137,7 +138,7 @@ def test_a_manifest_that_can_not_be_fetched_is_told(
 
     monkeypatch.setattr(targets, "models", lambda *_: Unreachable(artifact))
     status, told = mlops("rollout", green)
-    assert status == 1
+    assert status == ExitStatus.SERVER
     assert told == (
         "Error: Can't read manifest.json: Azure can't be reached; check the network, or name the "
         "model's folder on "
@@ -155,7 +156,7 @@ def test_a_registered_manifest_that_is_damaged_is_told(
     (tmp_path / "manifest.json").write_text("{}")
     monkeypatch.setattr(targets, "models", lambda *_: Described(tmp_path))
     status, told = mlops("rollout", green)
-    assert (status, tasks) == (1, [])
+    assert (status, tasks) == (ExitStatus.UNUSABLE, [])
     assert told.startswith("Error: azureml:diabetes-classifier:2/manifest.json is damaged")
 
 
@@ -170,7 +171,7 @@ def test_a_registrys_label_is_refused(
         status, told = mlops(
             "rollout", green, "--artifact", artifact, *words, env=NOWHERE if words else WORKSPACE
         )
-        assert (status, "may mean another version" in told, tasks) == (1, True, [])
+        assert (status, "may mean another version" in told, tasks) == (ExitStatus.SERVER, True, [])
 
 
 def test_what_was_waived_is_the_last_word(
