@@ -11,7 +11,7 @@ from hostile import Hostile
 
 import support
 from azureml_scoring.errors import ModelFailed, ModelRefusedInput, StartupError
-from azureml_scoring.models import concurrency_trial, golden_check
+from azureml_scoring.models import golden_check
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
 from azureml_scoring.settings import Settings
@@ -141,12 +141,9 @@ def raising(error: BaseException) -> Any:
         lambda X: np.array(["2020"] * len(X), dtype="datetime64[s]"),
     ],
 )
-def test_a_model_that_fails_at_any_call_is_one_sentence_or_none(
-    act: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_model_that_fails_at_any_call_is_one_sentence_or_none(act: Any, tmp_path: Path):
     """Measured, tried and compared, then loaded: the first, the second, ... call fails, or answers
     oddly."""
-    monkeypatch.setattr(concurrency_trial, "MIN_SAMPLE_S", 0.0)  # few calls of a quick model
     Moody.act = staticmethod(act)
     raw = support.dump(Moody(), tmp_path / "raw")
     done = False
