@@ -1,4 +1,4 @@
-# What each flag makes, by plan. Azure is never called; ids have Azure's form because the provider checks it.
+# What each flag makes, by plan, and what a plan refuses; tests/deploy/test_terraform_edges.py tries the rules of variables. Azure is never called; ids have Azure's form because the provider checks it.
 
 mock_provider "azurerm" {
   override_during = plan
@@ -176,6 +176,10 @@ run "nothing_but_the_endpoint" {
     condition     = length(azurerm_private_endpoint.main) == 0 && azurerm_key_vault.main.public_network_access_enabled
     error_message = "Without private_network_enabled there are no private endpoints."
   }
+  assert {
+    condition     = length(azurerm_role_assignment.pipeline) + length(azurerm_role_assignment.deployer) + length(azurerm_role_definition.registrar) + length(azurerm_role_definition.autoscaler) == 0
+    error_message = "Nobody is given a right whom nobody named."
+  }
 }
 
 run "aks_alone" {
@@ -204,20 +208,6 @@ run "aks_alone" {
   assert {
     condition     = length(azurerm_api_management.main) + length(azurerm_managed_redis.main) == 0
     error_message = "The flag makes nothing else."
-  }
-}
-
-run "aks_with_policies_by_name" {
-  command = plan
-
-  variables {
-    enable_aks_deployment = true
-    aks_fqdn_policies     = true
-  }
-
-  assert {
-    condition     = azurerm_kubernetes_cluster.main[0].network_profile[0].advanced_networking[0].security_enabled
-    error_message = "Policies by name need Advanced Container Networking Services."
   }
 }
 
@@ -250,66 +240,16 @@ run "api_management_alone" {
   }
 }
 
-run "the_gateway_is_watched" {
-  command = plan
-
-  variables {
-    enable_api_management = true
-    runbook_url           = "https://wiki.example.com/runbook"
-  }
-
-  assert {
-    condition     = toset([for rule in keys(azurerm_monitor_scheduled_query_rules_alert_v2.log) : rule if endswith(rule, "-gateway")]) == toset(["GatewayFailing-gateway", "GatewayBackendUnreachable-gateway", "GatewaySilent-gateway"])
-    error_message = "Failures, an endpoint that is not reached, silence."
-  }
-  assert {
-    condition     = contains([for log in azurerm_monitor_diagnostic_setting.gateway[0].enabled_log : log.category], "GatewayLogs") && azurerm_monitor_diagnostic_setting.gateway[0].log_analytics_destination_type == "Dedicated"
-    error_message = "The gateway's log goes to the table that they read, ApiManagementGatewayLogs."
-  }
-  assert {
-    condition     = azurerm_monitor_scheduled_query_rules_alert_v2.log["GatewaySilent-gateway"].query_time_range_override == "P2D" && azurerm_monitor_scheduled_query_rules_alert_v2.log["GatewayFailing-gateway"].query_time_range_override == null
-    error_message = "Silence is compared with yesterday."
-  }
-  assert {
-    condition = toset(concat(
-      [for rule in azurerm_monitor_scheduled_query_rules_alert_v2.log : split("#", one(rule.action).custom_properties.runbook_url)[0]],
-      [for rule in azurerm_monitor_metric_alert.endpoint : split("#", one(rule.action).webhook_properties.runbook_url)[0]],
-      [for rule in azurerm_monitor_metric_alert.gateway : split("#", one(rule.action).webhook_properties.runbook_url)[0]],
-    )) == toset(["https://wiki.example.com/runbook"])
-    error_message = "Every alert links to where the runbook is read."
-  }
-}
-
-run "large_traffic_and_a_probe" {
-  command = plan
-
-  variables {
-    enable_api_management    = true
-    peak_requests_per_second = 100
-    probe_request            = "{\"data\": [[1, 2]]}"
-  }
-
-  assert {
-    condition     = toset([for rule in azurerm_monitor_metric_alert.endpoint : one(rule.criteria).threshold]) == toset([60]) && one(azurerm_monitor_metric_alert.gateway[0].criteria).threshold == 300
-    error_message = "Metric alerts fire above 1 % of the peak."
-  }
-  assert {
-    condition     = one(azurerm_application_insights_standard_web_test.score[0].request).body == "{\"data\": [[1, 2]]}" && length(azurerm_application_insights_standard_web_test.score[0].geo_locations) == 5 && azurerm_application_insights_standard_web_test.score[0].enabled
-    error_message = "The request is sent from five places."
-  }
-  assert {
-    condition     = one(azurerm_monitor_metric_alert.probe[0].application_insights_web_test_location_availability_criteria).failed_location_count == 3
-    error_message = "Three of five places make an outage."
-  }
-}
-
 run "a_region_behind_front_door" {
   command = plan
 
   variables {
-    enable_api_management = true
-    front_door_id         = "00000000-0000-0000-0000-000000000020"
-    probe_request         = "{\"data\": [[\"<&\", 2]]}"
+    enable_api_management    = true
+    api_management_sku       = "Standard_1"
+    front_door_id            = "00000000-0000-0000-0000-000000000020"
+    runbook_url              = "https://wiki.example.com/runbook"
+    peak_requests_per_second = 100
+    probe_request            = "{\"data\": [[\"<&\", 2]]}"
   }
 
   assert {
@@ -331,6 +271,42 @@ run "a_region_behind_front_door" {
   assert {
     condition     = output.gateway_host == "apim.azure-api.net"
     error_message = "Front Door needs the gateway's host."
+  }
+  assert {
+    condition     = toset([for rule in keys(azurerm_monitor_scheduled_query_rules_alert_v2.log) : rule if endswith(rule, "-gateway")]) == toset(["GatewayFailing-gateway", "GatewayBackendUnreachable-gateway", "GatewaySilent-gateway"])
+    error_message = "Failures, an endpoint that is not reached, silence."
+  }
+  assert {
+    condition     = contains([for log in azurerm_monitor_diagnostic_setting.gateway[0].enabled_log : log.category], "GatewayLogs") && azurerm_monitor_diagnostic_setting.gateway[0].log_analytics_destination_type == "Dedicated"
+    error_message = "The gateway's log goes to the table that they read, ApiManagementGatewayLogs."
+  }
+  assert {
+    condition     = azurerm_monitor_scheduled_query_rules_alert_v2.log["GatewaySilent-gateway"].query_time_range_override == "P2D" && azurerm_monitor_scheduled_query_rules_alert_v2.log["GatewayFailing-gateway"].query_time_range_override == null
+    error_message = "Silence is compared with yesterday."
+  }
+  assert {
+    condition = toset(concat(
+      [for rule in azurerm_monitor_scheduled_query_rules_alert_v2.log : split("#", one(rule.action).custom_properties.runbook_url)[0]],
+      [for rule in azurerm_monitor_metric_alert.endpoint : split("#", one(rule.action).webhook_properties.runbook_url)[0]],
+      [for rule in azurerm_monitor_metric_alert.gateway : split("#", one(rule.action).webhook_properties.runbook_url)[0]],
+    )) == toset(["https://wiki.example.com/runbook"])
+    error_message = "Every alert links to where the runbook is read."
+  }
+  assert {
+    condition     = toset([for rule in azurerm_monitor_metric_alert.endpoint : one(rule.criteria).threshold]) == toset([60]) && one(azurerm_monitor_metric_alert.gateway[0].criteria).threshold == 300
+    error_message = "Metric alerts fire above 1 % of the peak."
+  }
+  assert {
+    condition     = one(azurerm_application_insights_standard_web_test.score[0].request).body == var.probe_request && length(azurerm_application_insights_standard_web_test.score[0].geo_locations) == 5 && azurerm_application_insights_standard_web_test.score[0].enabled
+    error_message = "The request is sent from five places."
+  }
+  assert {
+    condition     = one(azurerm_monitor_metric_alert.probe[0].application_insights_web_test_location_availability_criteria).failed_location_count == 3
+    error_message = "Three of five places make an outage."
+  }
+  assert {
+    condition     = azurerm_api_management_product_policy.inference[0].xml_content == file("policies/product.xml")
+    error_message = "Classic tiers count by key."
   }
 }
 
@@ -447,30 +423,6 @@ run "the_platform_is_watched" {
     condition     = toset([for log in azurerm_monitor_diagnostic_setting.cluster[0].enabled_log : log.category]) == var.aks_log_categories
     error_message = "The control plane's logs are those of the variable."
   }
-}
-
-run "quota_of_a_classic_tier" {
-  command = plan
-
-  variables {
-    enable_api_management = true
-    api_management_sku    = "Standard_1"
-  }
-
-  assert {
-    condition     = azurerm_api_management_product_policy.inference[0].xml_content == file("policies/product.xml")
-    error_message = "Classic tiers count by key."
-  }
-}
-
-run "quota_of_a_v2_tier" {
-  command = plan
-
-  variables {
-    enable_api_management = true
-    api_management_sku    = "StandardV2_1"
-  }
-
   assert {
     condition     = azurerm_api_management_product_policy.inference[0].xml_content == file("policies/product-v2.xml")
     error_message = "v2 tiers have no quota-by-key."
@@ -528,26 +480,6 @@ run "classic_redis" {
   }
 }
 
-run "signed_cache" {
-  command = plan
-
-  variables {
-    enable_aks_deployment = true
-    enable_redis_cache    = true
-    redis_sign_values     = true
-    redis_signing_key     = "a key of this test"
-  }
-
-  assert {
-    condition     = azurerm_key_vault_secret.signing[0].name == "scoring-cache-key" && length(azurerm_role_assignment.endpoint_signs) == 1 && length(azurerm_role_assignment.workload_signs) == 1
-    error_message = "The key is in the vault, where the endpoint and the pods may read it."
-  }
-  assert {
-    condition     = output.redis_environment.SCORING_CACHE_KEY == "$${{keyvault:https://kv.vault.azure.net/secrets/scoring-cache-key}}"
-    error_message = "A deployment gets a reference to the key, not the key."
-  }
-}
-
 run "all_but_redis" {
   command = plan
 
@@ -568,11 +500,26 @@ run "all_but_api_management" {
   variables {
     enable_aks_deployment = true
     enable_redis_cache    = true
+    redis_sign_values     = true
+    redis_signing_key     = "a key of this test"
+    aks_fqdn_policies     = true
   }
 
   assert {
     condition     = length(azurerm_managed_redis_access_policy_assignment.workload) == 1 && length(azurerm_role_definition.scorer) == 0
     error_message = "Pods use the cache; without a gateway there is no role for one."
+  }
+  assert {
+    condition     = azurerm_key_vault_secret.signing[0].name == "scoring-cache-key" && length(azurerm_role_assignment.endpoint_signs) == 1 && length(azurerm_role_assignment.workload_signs) == 1
+    error_message = "The key is in the vault, where the endpoint and the pods may read it."
+  }
+  assert {
+    condition     = output.redis_environment.SCORING_CACHE_KEY == "$${{keyvault:https://kv.vault.azure.net/secrets/scoring-cache-key}}"
+    error_message = "A deployment gets a reference to the key, not the key."
+  }
+  assert {
+    condition     = azurerm_kubernetes_cluster.main[0].network_profile[0].advanced_networking[0].security_enabled
+    error_message = "Policies by name need Advanced Container Networking Services."
   }
 }
 
@@ -582,11 +529,35 @@ run "all_but_aks" {
   variables {
     enable_api_management = true
     enable_redis_cache    = true
+    github_repository     = "example/scoring"
+    azure_devops_connections = {
+      register = { issuer = "https://login.microsoftonline.com/tenant/v2.0", subject = "/eid1/c/pub/t/a/sc/register" }
+    }
   }
 
   assert {
     condition     = length(azurerm_managed_redis_access_policy_assignment.workload) == 0 && length(azurerm_user_assigned_identity.workload) == 0
     error_message = "Without a cluster there are no identities for pods."
+  }
+  assert {
+    condition     = { for job, credential in azurerm_federated_identity_credential.github : job => credential.subject } == { production = "repo:example/scoring:environment:production", register = "repo:example/scoring:environment:register" }
+    error_message = "Each environment of the repository acts as an identity of its own."
+  }
+  assert {
+    condition     = keys(azurerm_federated_identity_credential.azure_devops) == ["register"] && azurerm_federated_identity_credential.azure_devops["register"].subject == "/eid1/c/pub/t/a/sc/register"
+    error_message = "A service connection is let in by what Azure DevOps shows."
+  }
+  assert {
+    condition     = keys(azurerm_role_assignment.pipeline) == ["production autoscaler", "production data_scientist", "production traffic_log", "production uploads", "register registrar", "register uploads"]
+    error_message = "The job that registers can't deploy."
+  }
+  assert {
+    condition     = azurerm_role_assignment.pipeline["production autoscaler"].scope == azurerm_resource_group.main.id && azurerm_role_assignment.pipeline["register registrar"].scope == azurerm_machine_learning_workspace.main.id
+    error_message = "Autoscale settings lie in the resource group, models in the workspace."
+  }
+  assert {
+    condition     = keys(output.pipeline_client_ids) == ["production", "register"] && output.pipeline_variables.AZURE_TENANT_ID == "00000000-0000-0000-0000-000000000004"
+    error_message = "What the pipelines need is an output."
   }
 }
 
@@ -648,47 +619,6 @@ run "everything_in_a_private_network" {
   }
 }
 
-run "the_pipelines_identities" {
-  command = plan
-
-  variables {
-    github_repository = "example/scoring"
-    azure_devops_connections = {
-      register = { issuer = "https://login.microsoftonline.com/tenant/v2.0", subject = "/eid1/c/pub/t/a/sc/register" }
-    }
-  }
-
-  assert {
-    condition     = { for job, credential in azurerm_federated_identity_credential.github : job => credential.subject } == { production = "repo:example/scoring:environment:production", register = "repo:example/scoring:environment:register" }
-    error_message = "Each environment of the repository acts as an identity of its own."
-  }
-  assert {
-    condition     = keys(azurerm_federated_identity_credential.azure_devops) == ["register"] && azurerm_federated_identity_credential.azure_devops["register"].subject == "/eid1/c/pub/t/a/sc/register"
-    error_message = "A service connection is let in by what Azure DevOps shows."
-  }
-  assert {
-    condition     = keys(azurerm_role_assignment.pipeline) == ["production autoscaler", "production data_scientist", "production traffic_log", "production uploads", "register registrar", "register uploads"]
-    error_message = "The job that registers can't deploy."
-  }
-  assert {
-    condition     = azurerm_role_assignment.pipeline["production autoscaler"].scope == azurerm_resource_group.main.id && azurerm_role_assignment.pipeline["register registrar"].scope == azurerm_machine_learning_workspace.main.id
-    error_message = "Autoscale settings lie in the resource group, models in the workspace."
-  }
-  assert {
-    condition     = keys(output.pipeline_client_ids) == ["production", "register"] && output.pipeline_variables.AZURE_TENANT_ID == "00000000-0000-0000-0000-000000000004"
-    error_message = "What the pipelines need is an output."
-  }
-}
-
-run "without_pipelines_and_people_there_are_no_rights" {
-  command = plan
-
-  assert {
-    condition     = length(azurerm_role_assignment.pipeline) + length(azurerm_role_assignment.deployer) + length(azurerm_role_definition.registrar) + length(azurerm_role_definition.autoscaler) == 0
-    error_message = "Nobody is given a right whom nobody named."
-  }
-}
-
 run "a_network_that_is_there" {
   command = plan
 
@@ -723,4 +653,15 @@ run "a_network_that_is_there" {
     condition     = alltrue([for link in azurerm_private_dns_zone_virtual_network_link.main : link.virtual_network_id == var.existing_network.id])
     error_message = "The network resolves the zones that are made."
   }
+}
+
+run "a_cluster_open_to_all" {
+  command = plan
+
+  variables {
+    enable_aks_deployment    = true
+    aks_authorized_ip_ranges = []
+  }
+
+  expect_failures = [azurerm_kubernetes_cluster.main]
 }

@@ -11,6 +11,26 @@ if TYPE_CHECKING:
     from redis_server import Valkey
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _usual_sample_s() -> Iterator[float]:
+    """Shorten the trial of a model that is loaded, of most loads the longest part; return how long
+    its samples usually are."""
+    from azureml_scoring.models import concurrency_trial
+
+    usual_s = concurrency_trial.MIN_SAMPLE_S
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(concurrency_trial, "MIN_SAMPLE_S", 0.0)
+        yield usual_s
+
+
+@pytest.fixture
+def whole_trial(_usual_sample_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try a model as long as for users."""
+    from azureml_scoring.models import concurrency_trial
+
+    monkeypatch.setattr(concurrency_trial, "MIN_SAMPLE_S", _usual_sample_s)
+
+
 @pytest.fixture
 def own_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Convert in a process of its own, as for users."""

@@ -10,6 +10,8 @@ from azureml_scoring.models import concurrency_trial
 from azureml_scoring.models.concurrency import MAX_SLOTS, ROWS_TOGETHER, Concurrency
 from azureml_scoring.models.concurrency_trial import trial
 
+pytestmark = pytest.mark.usefixtures("whole_trial")
+
 MATRIX = np.arange(10_000).reshape(100, 100) % 97
 """Whole numbers: their product needs no BLAS, has no threads and frees the GIL."""
 

@@ -11,10 +11,11 @@ from hostile import Hostile
 
 import support
 from azureml_scoring.errors import ModelFailed, ModelRefusedInput, StartupError
-from azureml_scoring.models import concurrency_trial, golden_check
+from azureml_scoring.models import golden_check
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
 from azureml_scoring.settings import Settings
+from examples import few_of
 
 pytestmark = pytest.mark.slow
 
@@ -114,40 +115,34 @@ def raising(error: BaseException) -> Any:
     return act
 
 
+ACTS: dict[str, Any] = {
+    "an error": raising(RuntimeError("4711")),
+    "an exit": raising(SystemExit(3)),
+    "two lines": raising(ValueError("two\nlines")),
+    "a recursion": raising(RecursionError()),
+    "a stop": raising(StopIteration()),
+    "a text": lambda X: "a" * len(X),
+    "nothing": lambda X: None,
+    "a dict": lambda X: dict.fromkeys(range(len(X)), 1),
+    "dicts": lambda X: [{1: 2}] * len(X),
+    "objects": lambda X: [object()] * len(X),
+    "large": lambda X: [2**70] * len(X),
+    "nan": lambda X: np.full(len(X), np.nan),
+    "one too many": lambda X: np.zeros(len(X) + 1),
+    "ragged": lambda X: [[1]] + [[1, 2]] * (len(X) - 1),
+    "nan within": lambda X: [[1, [{"a": np.nan}]]] * len(X),
+    "bytes": lambda X: [b"a"] * len(X),
+    "dates": lambda X: np.array(["2020"] * len(X), dtype="datetime64[s]"),
+}
+
+
 @pytest.mark.parametrize(
-    "act",
-    [
-        *map(
-            raising,
-            [
-                RuntimeError("4711"),
-                SystemExit(3),
-                ValueError("two\nlines"),
-                RecursionError(),
-                StopIteration(),
-            ],
-        ),
-        lambda X: "a" * len(X),
-        lambda X: None,
-        lambda X: dict.fromkeys(range(len(X)), 1),
-        lambda X: [{1: 2}] * len(X),
-        lambda X: [object()] * len(X),
-        lambda X: [2**70] * len(X),
-        lambda X: np.full(len(X), np.nan),
-        lambda X: np.zeros(len(X) + 1),
-        lambda X: [[1]] + [[1, 2]] * (len(X) - 1),
-        lambda X: [[1, [{"a": np.nan}]]] * len(X),
-        lambda X: [b"a"] * len(X),
-        lambda X: np.array(["2020"] * len(X), dtype="datetime64[s]"),
-    ],
+    "act", few_of(ACTS, ["an exit", "two lines", "nothing", "objects", "nan", "ragged"])
 )
-def test_a_model_that_fails_at_any_call_is_one_sentence_or_none(
-    act: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_model_that_fails_at_any_call_is_one_sentence_or_none(act: str, tmp_path: Path):
     """Measured, tried and compared, then loaded: the first, the second, ... call fails, or answers
     oddly."""
-    monkeypatch.setattr(concurrency_trial, "MIN_SAMPLE_S", 0.0)  # few calls of a quick model
-    Moody.act = staticmethod(act)
+    Moody.act = staticmethod(ACTS[act])
     raw = support.dump(Moody(), tmp_path / "raw")
     done = False
     for Moody.turn in range(1, 60):
