@@ -230,7 +230,8 @@ def test_what_terraform_makes_is_what_the_manifests_name():
     )
     subnet = ipaddress.ip_network(ENDPOINTS)
     bits, number = re.findall(
-        r"endpoints += \{ range = cidrsubnet\(var.address_space, (\d+), (\d+)\)", texts["network.tf"]
+        r"endpoints += \{ range = cidrsubnet\(var.address_space, (\d+), (\d+)\)",
+        texts["network.tf"],
     )[0]
     assert list(ipaddress.ip_network(network).subnets(int(bits)))[int(number)] == subnet
     (fetched,) = yaml.safe_load(
