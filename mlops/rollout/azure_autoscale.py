@@ -3,34 +3,17 @@ them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from azure.core import PipelineClient
-from azure.core.credentials import TokenCredential
-from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
-from azure.core.rest import HttpRequest, HttpResponse
-
 from mlops.rollout.azure_calls import AzureCalls, NotThere
+from mlops.rollout.resource_manager import ResourceManager
 
 API_VERSION = "2022-10-01"
-RESOURCE_MANAGER = "https://management.azure.com"
 ROLE = "Contributor on the resource group"
 
 Setting = dict[str, Any]
 """As Azure Resource Manager returns it."""
-
-Arm = PipelineClient[HttpRequest, HttpResponse]
-
-
-def resource_manager(
-    credential: TokenCredential, url: str = RESOURCE_MANAGER, **options: Any
-) -> Arm:
-    """Make a client of Azure Resource Manager. ``options``: for azure-core's transport and
-    retries."""
-    policies = [RetryPolicy(**options), BearerTokenCredentialPolicy(credential, f"{url}/.default")]
-    return PipelineClient(url, policies=policies, **options)
 
 
 class AzureAutoscale:
@@ -39,7 +22,7 @@ class AzureAutoscale:
     def __init__(
         self,
         calls: AzureCalls,
-        arm: Arm,
+        arm: ResourceManager,
         *,
         subscription: str,
         resource_group: str,
@@ -59,8 +42,10 @@ class AzureAutoscale:
     def of(self, deployment: str) -> Setting | None:
         """Return the setting whose target is the deployment, or None. Raises EndpointError."""
         target = self._id(deployment)
+        every = f"{self._settings}?api-version={API_VERSION}"
         settings = self._calls.ask(
-            f"look up the autoscale setting of {deployment}", lambda: list(self._all())
+            f"look up the autoscale setting of {deployment}",
+            lambda: list(self._arm.every(every)),
         )
         return next(
             (one for one in settings if _same(one["properties"].get("targetResourceUri"), target)),
@@ -86,7 +71,7 @@ class AzureAutoscale:
         }
         self._calls.ask(
             f"give {deployment} its autoscale setting",
-            lambda: self._send("PUT", self._path(name), json=body),
+            lambda: self._arm.send("PUT", self._path(name), json=body),
         )
 
     def remove(self, deployment: str) -> None:
@@ -95,7 +80,7 @@ class AzureAutoscale:
             with suppress(NotThere):
                 self._calls.ask(
                     f"remove the autoscale setting of {deployment}",
-                    lambda: self._send("DELETE", self._path(setting["name"])),
+                    lambda: self._arm.send("DELETE", self._path(setting["name"])),
                 )
 
     def _id(self, deployment: str) -> str:
@@ -103,18 +88,6 @@ class AzureAutoscale:
 
     def _path(self, name: str) -> str:
         return f"{self._settings}/{name}?api-version={API_VERSION}"
-
-    def _all(self) -> Iterator[Setting]:
-        page: str | None = f"{self._settings}?api-version={API_VERSION}"
-        while page:
-            answer = self._send("GET", page).json()
-            yield from answer["value"]
-            page = answer.get("nextLink")
-
-    def _send(self, method: str, url: str, **body: Any) -> HttpResponse:
-        response = self._arm.send_request(HttpRequest(method, self._arm.format_url(url), **body))
-        response.raise_for_status()
-        return response
 
 
 def _same(one: str | None, other: str) -> bool:

@@ -22,12 +22,13 @@ from mlops.endpoint import (
     Traffic,
 )
 from mlops.rollout import azure_autoscale
-from mlops.rollout.azure_autoscale import Arm, AzureAutoscale
+from mlops.rollout.azure_autoscale import AzureAutoscale
 from mlops.rollout.azure_calls import AzureCalls
 from mlops.rollout.azure_deployments import AzureDeployments, load
 from mlops.rollout.azure_scoring import AzureScoring
 from mlops.rollout.azure_sign_in import sign_in
 from mlops.rollout.azure_traffic_log import AzureTrafficLog
+from mlops.rollout.resource_manager import ResourceManager
 from mlops.traffic_blocks import TrafficBlock
 
 POLL_S = 5
@@ -64,7 +65,7 @@ def connect(
             enable_telemetry=False,
         ),
         queries=LogsQueryClient(credential),
-        arm=azure_autoscale.resource_manager(credential),
+        arm=ResourceManager(credential),
         log_workspace=log_workspace,
         http=httpx.Client(timeout=TIMEOUT_S),
         models=models,
@@ -83,7 +84,7 @@ class AzureEndpoint:
         *,
         ml: MLClient,
         queries: LogsQueryClient,
-        arm: Arm,
+        arm: ResourceManager,
         log_workspace: str,
         http: httpx.Client,
         models: Mapping[str, str] | None = None,

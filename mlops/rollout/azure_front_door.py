@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from azure.core.rest import HttpRequest, HttpResponse
-
 from mlops.endpoint import EndpointError
-from mlops.rollout.azure_autoscale import Arm, resource_manager
 from mlops.rollout.azure_calls import PatientCalls
 from mlops.rollout.azure_sign_in import sign_in
 from mlops.rollout.front_door import Origin
+from mlops.rollout.resource_manager import ResourceManager
 
 API_VERSION = "2025-04-15"
 ROLE = "CDN Profile Contributor on the resource group of Front Door"
@@ -26,7 +24,7 @@ def connect(
 ) -> AzureFrontDoor:
     """Connect to the origins of a group by ``sign_in``."""
     return AzureFrontDoor(
-        resource_manager(sign_in()),
+        ResourceManager(sign_in()),
         subscription=subscription,
         resource_group=resource_group,
         profile=profile,
@@ -39,7 +37,7 @@ class AzureFrontDoor:
 
     def __init__(
         self,
-        arm: Arm,
+        arm: ResourceManager,
         *,
         subscription: str,
         resource_group: str,
@@ -59,8 +57,10 @@ class AzureFrontDoor:
         )
 
     def origins(self) -> Mapping[str, Origin]:
+        every = f"{self._origins}?api-version={API_VERSION}"
         resources = self._calls.ask(
-            f"look up the origins of Front Door {self._profile}", lambda: list(self._all())
+            f"look up the origins of Front Door {self._profile}",
+            lambda: list(self._arm.every(every)),
         )
         return {one["name"]: _origin(one["properties"]) for one in resources}
 
@@ -68,7 +68,7 @@ class AzureFrontDoor:
         what = f"set the weight of {origin} at Front Door {self._profile}"
         path = f"{self._origins}/{origin}?api-version={API_VERSION}"
         self._calls.ask(
-            what, lambda: self._send("PATCH", path, json={"properties": {"weight": weight}})
+            what, lambda: self._arm.send("PATCH", path, json={"properties": {"weight": weight}})
         )
         until = time.monotonic() + self._patience_s
         while (now := self._calls.ask(what, lambda: self._properties(path)))[
@@ -82,20 +82,8 @@ class AzureFrontDoor:
             time.sleep(self._poll_s)
 
     def _properties(self, path: str) -> dict[str, Any]:
-        properties: dict[str, Any] = self._send("GET", path).json()["properties"]
+        properties: dict[str, Any] = self._arm.send("GET", path).json()["properties"]
         return properties
-
-    def _all(self) -> Iterator[dict[str, Any]]:
-        page: str | None = f"{self._origins}?api-version={API_VERSION}"
-        while page:
-            answer = self._send("GET", page).json()
-            yield from answer["value"]
-            page = answer.get("nextLink")
-
-    def _send(self, method: str, url: str, **body: Any) -> HttpResponse:
-        response = self._arm.send_request(HttpRequest(method, self._arm.format_url(url), **body))
-        response.raise_for_status()
-        return response
 
 
 def _origin(properties: Mapping[str, Any]) -> Origin:

@@ -156,8 +156,9 @@ def test_the_job_that_registers_may_do_what_registering_asks(
 @pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")  # of azure-core
 def test_a_rollout_may_hand_autoscale_settings_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """It may read a setting, give it to another deployment, and delete it."""
-    from mlops.rollout.azure_autoscale import AzureAutoscale, resource_manager
+    from mlops.rollout.azure_autoscale import AzureAutoscale
     from mlops.rollout.azure_calls import AzureCalls
+    from mlops.rollout.resource_manager import ResourceManager
 
     with client(tmp_path, monkeypatch) as (transport, cloud, server):
         cloud.autoscale.settings["credit-blue"] = setting("credit-blue", "blue")
@@ -168,7 +169,7 @@ def test_a_rollout_may_hand_autoscale_settings_on(tmp_path: Path, monkeypatch: p
             "workspace": WORKSPACE,
             "endpoint": "credit",
         }
-        arm = resource_manager(Credential(), server.url, transport=transport)
+        arm = ResourceManager(Credential(), server.url, transport=transport)
         autoscale = AzureAutoscale(calls, arm, **names)
         found = autoscale.of("blue")
         assert found

@@ -24,10 +24,10 @@ from arm.https import Reply, Request
 from arm.resource_manager import GROUP, SUBSCRIPTION, WORKSPACE
 from arm.setting import DEPLOYMENT, LOG_WORKSPACE, Setting, create
 from mlops.endpoint import Traffic, direct
-from mlops.rollout.azure_autoscale import resource_manager
 from mlops.rollout.azure_endpoint import AzureEndpoint
 from mlops.rollout.azure_front_door import AzureFrontDoor
 from mlops.rollout.azure_models import AzureModels
+from mlops.rollout.resource_manager import ResourceManager
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -89,7 +89,7 @@ def here(
                 files,
                 ml=client(credential, workspace),
                 queries=LogsQueryClient(Credential(), endpoint=server.url, transport=transport),
-                arm=resource_manager(
+                arm=ResourceManager(
                     credential or Credential(),
                     server.url,
                     transport=transport,
@@ -107,7 +107,7 @@ def here(
             )
 
         def front_door(credential: Any = None, **options: Any) -> AzureFrontDoor:
-            arm = resource_manager(
+            arm = ResourceManager(
                 credential or Credential(), server.url, transport=transport, retry_backoff_factor=0
             )
             names = {"resource_group": FRONT_DOOR_GROUP, "profile": PROFILE}

@@ -51,7 +51,7 @@ def test_it_is_the_front_door_that_the_file_names(here: Setting, monkeypatch: py
     """By its subscription, resource group, profile and origin group."""
     arm = here.front_door()._arm
     monkeypatch.setattr(azure_front_door, "sign_in", lambda: None)
-    monkeypatch.setattr(azure_front_door, "resource_manager", lambda _: arm)
+    monkeypatch.setattr(azure_front_door, "ResourceManager", lambda _: arm)
     group = OriginGroup(
         subscription=SUBSCRIPTION,
         resource_group=GROUP,
