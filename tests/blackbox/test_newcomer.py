@@ -210,7 +210,7 @@ def test_a_module_of_ones_own_is_found_beside_the_model(tmp_path: Path, project:
         package = (BIN / "mlops", "package", "models/model.joblib", "--sample", "rows.csv")
         done = template.run(*package, "--out", served, cwd=project)
         assert done.returncode == 0, done.stderr
-        assert f"copying {project}/models/metrics.py, which the model needs" in done.stdout
+        assert f"copying {project}/models/metrics.py, which the model needs" in done.stderr
         (project / "models" / "metrics.py").unlink()
     with MakeServe(tmp_path, MODEL_DIR=project / served) as server:
         assert run(server.curl())["predictions"]

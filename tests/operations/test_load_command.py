@@ -205,4 +205,4 @@ def test_a_report_that_can_not_be_written_is_told(server: Server, demo_model: Pa
     assert ended(process).endswith(
         f"Error: {tmp_path / 'requests.csv'} is not a file; move it away, or name another place.\n"
     )
-    assert process.returncode == 1
+    assert process.returncode == ExitStatus.UNUSABLE

@@ -46,7 +46,7 @@ class Machine:
             timeout=250,
         )
         assert done.returncode == 0, done.stderr
-        return done.stdout
+        return done.stderr + done.stdout
 
     @property
     def files(self) -> list[str]:

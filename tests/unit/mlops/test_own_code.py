@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mlops.exit_status import ExitStatus
 from places import SRC
 from template import run
 
@@ -100,7 +101,7 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     done = package(folder, "--code", "lib")
     assert done.returncode == 0, done.stderr
-    assert "Taking 6 files of code from lib" in done.stdout
+    assert "Taking 6 files of code from lib" in done.stderr
     return folder / "artifact"
 
 
@@ -179,7 +180,7 @@ def test_a_module_beside_the_model_goes_along_by_itself(tmp_path: Path):
     assert python("-c", train, cwd=tmp_path).returncode == 0
     done = package(tmp_path)
     assert done.returncode == 0, done.stderr
-    assert f"  copying {tmp_path}/own_steps.py, which the model needs\n" in done.stdout
+    assert f"  copying {tmp_path}/own_steps.py, which the model needs\n" in done.stderr
     assert [path.name for path in (tmp_path / "artifact" / "code").iterdir()] == ["own_steps.py"]
     assert answer(tmp_path / "artifact") == "[2.0]"
 
@@ -194,8 +195,8 @@ def test_an_artifact_that_needs_more_than_it_holds_is_not_written(tmp_path: Path
     train = TRAIN.format("import own_steps", "own_steps.Mine")
     assert python("-c", train, cwd=tmp_path).returncode == 0
     done = package(tmp_path)
-    assert done.returncode == 1
-    assert f"words.txt is left out; if the model reads it, add --code {tmp_path}" in done.stdout
+    assert done.returncode == ExitStatus.UNUSABLE
+    assert f"words.txt is left out; if the model reads it, add --code {tmp_path}" in done.stderr
     assert "The artifact alone is not enough to load the model; add --code" in done.stderr
     assert not (tmp_path / "artifact").exists()
     assert package(tmp_path, "--code", "own_steps").returncode == 0
