@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mlops.endpoint import EndpointError, State, Status, Traffic
+from mlops.exit_status import ExitStatus
 from mlops.rollout import rollback, targets
 from mlops.rollout.journal import Journal
 from mlops.rollout.plan import steps
@@ -33,7 +34,7 @@ def test_a_second_rollout_is_refused_with_whose_the_first_is(
     (tmp_path / "green.yml").write_text(GREEN)
     waived = ("--without", "golden-rows", "--without", "predictions")
     status, told = mlops("rollout", tmp_path / "green.yml", *waived)
-    assert (status, told.count("\n")) == (1, 1)
+    assert (status, told.count("\n")) == (ExitStatus.SERVER, 1)
     under_way = (
         "Another rollout of diabetes is under way: blue to green, by ci, "
         "since 2026-01-02 03:04 UTC; wait"
