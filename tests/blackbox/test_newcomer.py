@@ -21,6 +21,7 @@ import template
 from blackbox.server import HTTP, PATIENCE, REPOSITORY, Server, needs, until
 from examples import few_of
 from mlops.exit_status import ExitStatus
+from processes import runs
 from template import Started
 
 pytestmark = pytest.mark.any_worker
@@ -147,13 +148,6 @@ CACHES: dict[str, set[str]] = {"off": set(), "memory": {"memory"}, "redis": {"me
 """Values of CACHE, and the tiers that it brings."""
 
 
-def _is_local_redis(process: psutil.Process) -> bool:
-    try:
-        return "local-redis" in process.cmdline()
-    except psutil.NoSuchProcess:  # make's own helpers come and go
-        return False
-
-
 @pytest.mark.parametrize("cache", few_of(CACHES, ["redis"]))
 def test_make_serve_takes_a_cache(tmp_path: Path, steady: Path, cache: str):
     """CACHE=redis starts a real Redis, which ends with the server, however that ends. `make deep`
@@ -168,7 +162,7 @@ def test_make_serve_takes_a_cache(tmp_path: Path, steady: Path, cache: str):
             (helper,) = [
                 p
                 for p in psutil.Process(served.process.pid).children(recursive=True)
-                if _is_local_redis(p)
+                if runs(p, "local-redis")
             ]
             (server,) = helper.children()
             assert block["redis"]["errors"] == 0

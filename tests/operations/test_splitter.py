@@ -19,6 +19,7 @@ from mlops.endpoint import EndpointError, State, Traffic, direct
 from mlops.rehearsal.clients import clients
 from mlops.rehearsal.deployment import DeployedModel
 from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
+from processes import runs
 
 OLD, NEW = "blue", "green"
 
@@ -66,9 +67,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
     } | {"broken": DeployedModel(folder / "nowhere")}
     with stage() as url:
         (process,) = [
-            each
-            for each in psutil.Process().children()
-            if "mlops.rehearsal.stage" in each.cmdline()
+            each for each in psutil.Process().children() if runs(each, "mlops.rehearsal.stage")
         ]
         yield Rehearsed(LocalEndpoint(url, artifacts, folder), process)
 

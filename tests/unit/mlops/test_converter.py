@@ -21,6 +21,7 @@ from mlops import converter as converters
 from mlops.converter import converter
 from mlops.graphs import DTYPES
 from mlops.parity import NotProven
+from processes import runs
 
 pytestmark = pytest.mark.slow
 
@@ -46,9 +47,7 @@ def test_a_conversion_that_never_ends_is_ended():
     """The reason names the limit; no process is left."""
     with pytest.raises(NotProven, match=r"took longer than 3 seconds$"):
         results(unconvertible.Endless(), wall_limit_s=3.0)
-    assert not [
-        child for child in psutil.Process().children() if "mlops.converter" in child.cmdline()
-    ]
+    assert not [child for child in psutil.Process().children() if runs(child, "mlops.converter")]
 
 
 def test_a_conversion_is_limited_by_its_processor_time():
@@ -109,9 +108,7 @@ def test_nothing_need_be_converted():
     """A model on texts never is; the process that waits for it ends."""
     with converter():
         pass
-    assert not [
-        child for child in psutil.Process().children() if "mlops.converter" in child.cmdline()
-    ]
+    assert not [child for child in psutil.Process().children() if runs(child, "mlops.converter")]
 
 
 def test_how_long_large_trees_take_is_told(monkeypatch: pytest.MonkeyPatch):
