@@ -32,7 +32,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults attack rehearse signals slo interop schemathesis sweep deep parity-hunt pictures bench bench-targets bench-workers bench-start bench-overload bench-batch bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
+.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults attack rehearse signals slo interop schemathesis sweep deep parity-hunt pictures bench bench-targets bench-workers bench-start bench-overload bench-batch bench-cache bench-graph bench-mixed bench-models bench-reading bench-request sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -179,6 +179,9 @@ bench-graph: $(TESTING) ## what a linear model's graph costs, by ONNX Runtime an
 
 bench-models: $(TESTING) ## mixed columns, boosted trees, texts: ours, the guide's script and one by hand (ten minutes; needs wrk): docs/benchmarks.md
 	@$(BIN)/python benchmarks/deployed.py --write-docs
+
+bench-reading: $(TESTING) ## reading 100 rows, beside orjson alone, in process: docs/adr/0023-records.md
+	@$(BIN)/python benchmarks/reading.py
 
 bench-mixed: $(TESTING) ## models of mixed columns and of trees as served, by scikit-learn and by hand, in process: docs/adr/0016-race.md
 	@$(BIN)/python benchmarks/mixed.py

@@ -97,7 +97,7 @@ def table(taken: list[dict[str, Start]], second: dict[str, float]) -> str:
         whole = statistics.median(one.all_mib for one, _ in pairs)
         lines.append(
             f"| {title} | {wall:.1f} | {processor:.1f} | {worker:.0f} | {whole:.0f} | "
-            f"+{second[title] - whole:.0f} |"
+            f"{second[title] - whole:+.0f} |"
         )
     return "\n".join(lines)
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
-import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -102,6 +99,7 @@ def batch(
     """
     from azureml_scoring.models.files import artifact
     from mlops.batch import inputs as input_files
+    from mlops.batch.progress import Bar
     from mlops.batch.report import Report
     from mlops.batch.run import Run, RunSettings
 
@@ -125,7 +123,7 @@ def batch(
     packaged = artifact.find(settings.load(os.environ | environment)).manifest
     input_files.claim(out)
     input_files.remove_temporary(out)
-    bar = _Bar(files)
+    bar = Bar(files)
     with bar.shown:
 
         def skip(file: InputFile, job: str) -> bool:
@@ -141,28 +139,3 @@ def batch(
     click.echo(report)
     too_many = len(outcome.failed) > error_threshold
     click.get_current_context().exit(ExitStatus.NO if too_many else ExitStatus.DONE)
-
-
-class _Bar:
-    """Shows the share of all bytes, the time left, rows and rows a second."""
-
-    def __init__(self, files: Sequence[InputFile]) -> None:
-        self._sizes = {file.path: file.size for file in files}
-        self._shares = dict.fromkeys(self._sizes, 0.0)
-        self._rows = 0
-        self._started = time.monotonic()
-        self.shown: Any = click.progressbar(
-            length=max(sum(self._sizes.values()), 1),
-            label="Scoring",
-            file=sys.stderr,
-            item_show_func=lambda _: self._speed(),
-        )
-
-    def advance(self, path: Path, rows: int, share: float) -> None:
-        self._rows += rows
-        self.shown.update(int((share - self._shares[path]) * self._sizes[path]))
-        self._shares[path] = share
-
-    def _speed(self) -> str:
-        a_second = self._rows / max(time.monotonic() - self._started, 1e-3)
-        return f"{self._rows:,} rows, {a_second:,.0f} rows/s"

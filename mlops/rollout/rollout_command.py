@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -11,19 +10,13 @@ import click
 from azureml_scoring.quantities import COUNT, MILLISECONDS, MINUTES, SHARE, WHOLE_PERCENT
 from mlops import output
 from mlops.exit_status import ExitStatus
-from mlops.failure import sentence
 from mlops.quantity_options import QuantityType
-from mlops.rollout import progress, region_sequence, regions, targets
-from mlops.rollout.claim import check_free
+from mlops.rollout import regions, run_rollout, targets
 from mlops.rollout.dry_run import say_plan, say_power
-from mlops.rollout.guard import Task, guarded
 from mlops.rollout.journal import Journal, RolloutOutcome
 from mlops.rollout.options import FILE, MODEL_DIR, OUT, in_workspace, journal_of
-from mlops.rollout.plan import Check, Inconclusive, Plan, not_checked, steps
+from mlops.rollout.plan import Check, Inconclusive, Plan, steps
 from mlops.rollout.preparation import Preparation
-from mlops.rollout.questions import require
-from mlops.rollout.region_sequence import RegionSequence
-from mlops.rollout.regions import Region, Regions
 from mlops.rollout.rules import Rules
 from mlops.slo import Slo
 
@@ -237,81 +230,12 @@ def rollout(
     slo = Slo(p95_ms, p99_ms, error_rate)
     rules = Rules(slo, requests=requests, agreement=agreement).paced(60 * step_minutes)
     if regional:
-        outcome = _roll_out_regions(regional, prepared, plan, rules, out)
-        click.get_current_context().exit(STATUSES.get(outcome, ExitStatus.NO))
-    assert workspace  # noqa: S101
-    if only_power:
-        connect = targets.connector(workspace, document["endpoint_name"], {})
-        say_power(connect(), plan, rules)
-        return
-    outcome = _roll_out(workspace, prepared, plan, rules, journals[0])
-    click.get_current_context().exit(STATUSES.get(outcome, ExitStatus.NO))
-
-
-def _roll_out_regions(
-    regional: Regions,
-    prepared: Preparation,
-    plan: Callable[[str], Plan],
-    rules: Rules,
-    out: Path,
-) -> RolloutOutcome:
-    """Roll out in one region after the other, and say which have the new deployment then."""
-    name = prepared.document["endpoint_name"]
-
-    def roll_out(region: Region, begin: Callable[[], None]) -> RolloutOutcome:
-        journal = journal_of(out / region.name, name)
-        return _roll_out(region.workspace, prepared, plan, rules, journal, begin)
-
-    sequence = RegionSequence(regional, region_sequence.connect(regional.front_door))
-    try:
-        return sequence.run(roll_out)
-    finally:
-        click.echo(sequence.ways_back(name, out))
-
-
-def _roll_out(
-    workspace: targets.Workspace,
-    prepared: Preparation,
-    plan: Callable[[str], Plan],
-    rules: Rules,
-    journal: Path,
-    begin: Callable[[], None] = lambda: None,
-) -> RolloutOutcome:
-    """Roll out. ``plan``: takes the old deployment's name. ``begin`` is called before anything is
-    changed. Raises StartupError, EndpointError if it can't begin."""
-    name, new = prepared.document["endpoint_name"], prepared.document["name"]
-    questions, version = prepared.ask(lambda: targets.models(workspace, name))
-    require(questions, prepared.waived, rules.agreement)
-    connect = targets.connector(
-        workspace, name, {new: prepared.file}, {new: str(version)} if version else {}
-    )
-    key = targets.key(prepared.file, questions, version)
-    status, run = connect().status(), Journal(journal).run()
-    record = check_free(status, name, {run})
-    # Otherwise somebody else has had the endpoint since.
-    last = record if record and record.run == run else None
-    if last and Journal(journal).promoted(key) and status.traffic.live.get(new) == 100:
-        click.echo(f"{new} has been promoted already; there is nothing to roll out.")
-        return RolloutOutcome.PROMOTED
-    made = plan(targets.old(status.traffic, new, last))
-    click.echo("\n".join(made.lines()))
-    begin()
-    outcome = guarded(Task(connect, made, rules, questions, journal, key, progress.follow))
-    _report(journal, rules.slo)
-    if prepared.waived:
-        click.echo(f"{outcome}; {not_checked(prepared.waived)}")
-    return outcome
-
-
-def _report(journal: Path, slo: Slo) -> None:
-    from mlops.rollout import report
-
-    page = journal.with_suffix(".html")
-    try:
-        report.write(Journal(journal).last(), page, slo)
-    except Exception as error:  # any at all: the exit status must say how the rollout ended
-        click.echo(
-            f"note: the report {page} could not be written: {sentence(error, 'report')}", err=True
-        )
+        outcome = run_rollout.run_in_regions(regional, prepared, plan, rules, out)
     else:
-        click.echo(f"Report: {page}")
+        assert workspace  # noqa: S101
+        if only_power:
+            connect = targets.connector(workspace, document["endpoint_name"], {})
+            say_power(connect(), plan, rules)
+            return
+        outcome = run_rollout.run(workspace, prepared, plan, rules, journals[0])
+    click.get_current_context().exit(STATUSES.get(outcome, ExitStatus.NO))

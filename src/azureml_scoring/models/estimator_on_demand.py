@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from typing import Any, Literal
 
 from azureml_scoring import log
-from azureml_scoring.errors import TOO_LATE, DeadlineExceeded, ModelFailed, StartupError
+from azureml_scoring.errors import TOO_LATE, DeadlineExceeded, ModelFailed
 from azureml_scoring.inputs.batch import Batch
 
 EstimatorState = Literal["loaded", "not loaded", "failed", "absent"]
@@ -91,13 +91,12 @@ class EstimatorOnDemand:
 
 
 def _loaded(loading: Future[Callable[[Batch], list[Any]]]) -> Callable[[Batch], list[Any]]:
-    try:
-        return loading.result()
-    except StartupError as error:
+    if error := loading.exception():
         raise ModelFailed(
             "The model's estimator, which alone can answer this request, can't be loaded; the log "
             "says why."
         ) from error
+    return loading.result()
 
 
 def _since(started: float) -> float:

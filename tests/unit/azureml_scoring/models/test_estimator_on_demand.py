@@ -64,11 +64,15 @@ def test_a_service_waits_for_it_no_longer_than_a_request_may_take():
     assert estimator.loaded()(BATCH) == estimator(BATCH) == ["its answer"]
 
 
-def test_a_request_that_needs_what_can_not_be_loaded_fails(caplog: pytest.LogCaptureFixture):
-    """The log says why, once; /health says that it failed."""
+@pytest.mark.parametrize("kind", [StartupError, MemoryError, SystemExit])
+def test_a_request_that_needs_what_can_not_be_loaded_fails(
+    caplog: pytest.LogCaptureFixture, kind: type[BaseException]
+):
+    """The log says why, once; /health says that it failed. No exception of a pickle ends the
+    worker."""
 
     def loading() -> Predict:
-        raise StartupError("model.joblib is damaged; upload it again.")
+        raise kind("model.joblib is damaged; upload it again.")
 
     estimator = EstimatorOnDemand(loading)
     for _ in range(2):

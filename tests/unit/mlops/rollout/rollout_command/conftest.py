@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 import support
-from mlops.rollout import rollout_command, targets
+from mlops.rollout import run_rollout, targets
 from mlops.rollout.guard import Task
 from mlops.rollout.journal import RolloutOutcome
 from still_endpoint import GREEN, Described, Still, started
@@ -35,7 +35,7 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
         )
         return RolloutOutcome.PROMOTED
 
-    monkeypatch.setattr(rollout_command, "guarded", guarded)
+    monkeypatch.setattr(run_rollout, "guarded", guarded)
     return seen
 
 

@@ -8,7 +8,7 @@ import pytest
 from front_door_splitter import FrontDoorSplitter
 from mlops.endpoint import Traffic
 from mlops.exit_status import ExitStatus
-from mlops.rollout import region_sequence, rollout_command
+from mlops.rollout import region_sequence, run_rollout
 from mlops.rollout.guard import Task
 from mlops.rollout.journal import RolloutOutcome
 from mlops.rollout.record import RolloutPhase
@@ -88,7 +88,7 @@ def test_the_exit_status_is_that_of_the_region_where_it_ended(
     monkeypatch: pytest.MonkeyPatch,
 ):
     """Too few requests in the first region: the second is not begun."""
-    monkeypatch.setattr(rollout_command, "guarded", lambda _: RolloutOutcome.INCONCLUSIVE)
+    monkeypatch.setattr(run_rollout, "guarded", lambda _: RolloutOutcome.INCONCLUSIVE)
     status, told = mlops("rollout", green, "--regions", regions, "--out", tmp_path / "out")
     assert status == ExitStatus.UNDECIDED
     assert "Region swedencentral" not in told
