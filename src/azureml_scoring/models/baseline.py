@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from types import NoneType
 from typing import Any
 from zlib import crc32
 
@@ -36,6 +37,9 @@ MIN_ROWS_PER_VALUE = 5
 MAX_RARE_SHARE, CLEAR_OF_CHANCE_ROWS, MAX_KNOWN = 0.03, 10, 1000
 """A text column's values are all known if at most this share of the rows holds a value that fewer
 than so many rows hold, and there are at most so many values."""
+
+PLAIN_COLUMNS: tuple[set[type], ...] = ({str}, {int}, {bool})
+"""Types of columns whose equal values have one text. Among others 1, 1.0 and True are equal."""
 
 MIN_BASELINE_ROWS, SURE_BASELINE_ROWS = 200, 1000
 """With fewer rows there is no baseline; with fewer than the second only large drift can be told
@@ -103,7 +107,9 @@ class Baseline:
                 bin_of[text] = unseen if self.closed else self._group_of(text)
             return bin_of[text]
 
-        return np.array([place(value) for value in column], dtype=np.int64)
+        plain = {*map(type, column)} - {NoneType} in PLAIN_COLUMNS
+        find = {value: place(value) for value in {*column}}.__getitem__ if plain else place
+        return np.fromiter(map(find, column), np.int64, len(column))
 
     @property
     def closed(self) -> bool:

@@ -58,6 +58,14 @@ def test_each_text_is_in_one_bin(column: list[str | None]):
     assert baseline.count([None])[-1] == 1
 
 
+@given(st.lists(st.sampled_from([True, False, 1, 0, 1.0, 0.0, -0.0, "1", "True", None, np.nan])))
+def test_a_value_has_the_same_bin_in_any_company(column: list[Any]):
+    """Equal values, such as 1 and True, have texts of their own."""
+    baseline = Baseline.of("x", ["1", "True", "1.0", "0"] * 50, numeric=False)
+    alone = [int(baseline.places([value])[0]) for value in column]
+    assert baseline.places(column).tolist() == alone
+
+
 @given(NUMBERS, NUMBERS)
 def test_the_same_data_have_not_moved(then: list[float | None], now: list[float | None]):
     """This holds also for a baseline that was read back from the manifest."""
